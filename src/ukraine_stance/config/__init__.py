@@ -1,0 +1,29 @@
+"""Configs: one YAML file is one experiment; `load` gives a frozen config or every fault at once."""
+
+from ukraine_stance.config.emission import resolved_yaml
+from ukraine_stance.config.loading import LoadedConfig, load, show
+from ukraine_stance.config.schema import (
+    DataConfig,
+    EvaluationConfig,
+    ExperimentConfig,
+    ModelConfig,
+    TfidfConfig,
+    TrackingConfig,
+    TransformerConfig,
+    json_schema,
+)
+
+__all__ = [
+    "DataConfig",
+    "EvaluationConfig",
+    "ExperimentConfig",
+    "LoadedConfig",
+    "ModelConfig",
+    "TfidfConfig",
+    "TrackingConfig",
+    "TransformerConfig",
+    "json_schema",
+    "load",
+    "resolved_yaml",
+    "show",
+]

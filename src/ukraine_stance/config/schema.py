@@ -1,0 +1,192 @@
+"""What a config may say: one frozen model for each section, every key with its meaning, unit and bounds."""
+
+from pathlib import PurePath
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+
+SLUG = r"^[a-z0-9]+(-[a-z0-9]+)*$"
+SHA256 = r"^[0-9a-f]{64}$"
+REGISTRY_NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"  # MLflow bars '/' and ':'; '@' divides models:/NAME@ALIAS
+
+DATA_FILE_ENDINGS = (".csv", ".jsonl", ".parquet")
+
+
+def _one_clean_line(text: str) -> str:
+    if text != text.strip() or text.splitlines() != [text] or "\0" in text:
+        raise ValueError("must be one line of text without spaces around it")
+    return text
+
+
+def _shortest_first(sizes: tuple[int, int]) -> tuple[int, int]:
+    shortest, longest = sizes
+    if shortest > longest:
+        raise ValueError(f"the shortest n-gram comes first: [{longest}, {shortest}]")
+    return sizes
+
+
+def _data_file(name: str) -> str:
+    if PurePath(name).suffix.lower() not in DATA_FILE_ENDINGS:
+        raise ValueError(f"a data file ends in one of {', '.join(DATA_FILE_ENDINGS)}")
+    return name
+
+
+def _no_repeats(names: tuple[str, ...]) -> tuple[str, ...]:
+    repeated = sorted({name for name in names if names.count(name) > 1})
+    if repeated:
+        raise ValueError(f"names a file more than once: {', '.join(repeated)}")
+    return names
+
+
+Text = Annotated[str, StringConstraints(min_length=1, max_length=500), AfterValidator(_one_clean_line)]
+WordSizes = Annotated[
+    tuple[Annotated[int, Field(ge=1, le=5)], Annotated[int, Field(ge=1, le=5)]], AfterValidator(_shortest_first)
+]
+CharSizes = Annotated[
+    tuple[Annotated[int, Field(ge=1, le=10)], Annotated[int, Field(ge=1, le=10)]], AfterValidator(_shortest_first)
+]
+DataFiles = Annotated[tuple[Annotated[Text, AfterValidator(_data_file)], ...], AfterValidator(_no_repeats)]
+
+
+class Section(BaseModel):
+    """A part of a config: frozen, without unknown keys, and no value is turned into another type."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False, validate_default=True)
+
+
+class DataConfig(Section):
+    """What the model learns from and is tested on."""
+
+    bundled: bool = Field(default=True, description="Use the bundled statements of the built dataset.")
+    files: DataFiles = Field(
+        default=(),
+        description="Your own labelled files: CSV, JSONL or Parquet with the columns text and label.",
+        json_schema_extra={"uniqueItems": True},
+    )
+    articles: Literal["test", "train", "folds"] = Field(
+        default="test",
+        description="What the labelled article sentences, where built, serve for: 'test' keeps all of them for the "
+        "test, 'train' gives all of them to training, 'folds' leaves them in the folds that the dataset gave them.",
+    )
+
+    @model_validator(mode="after")
+    def _something_to_learn_from(self) -> "DataConfig":
+        if not self.bundled and not self.files and self.articles == "test":
+            raise ValueError(
+                "nothing to learn from (set data.bundled to true, name data.files, or set data.articles to 'train')"
+            )
+        return self
+
+
+class TfidfConfig(Section):
+    """Word and character TF-IDF with logistic regression."""
+
+    family: Literal["tfidf"] = Field(description="Kind of model; decides which other keys the section has.")
+    word_ngrams: WordSizes = Field(default=(1, 2), description="Word n-grams, [shortest, longest], in words.")
+    char_ngrams: CharSizes | None = Field(
+        default=(3, 5),
+        description="Character n-grams inside words (char_wb), [shortest, longest], in characters; null for none.",
+    )
+    min_documents: int = Field(
+        default=1, ge=1, description="Training statements that must hold a term for it to count."
+    )
+    sublinear: bool = Field(default=True, description="Count a repeated term as 1 + ln(count) instead of count.")
+    c: float = Field(
+        gt=0, le=1e6, description="Inverse strength of the regularisation, no unit: a larger c fits the data closer."
+    )
+    class_weight: Literal["balanced"] | None = Field(
+        description="'balanced' weighs each class by its rarity in training; null weighs every statement alike."
+    )
+
+
+class TransformerConfig(Section):
+    """A pretrained encoder, fine-tuned with a classification head."""
+
+    family: Literal["transformer"] = Field(description="Kind of model; decides which other keys the section has.")
+    checkpoint: Text = Field(
+        description="Pretrained weights: a folder or a hub name; a packaged copy is used where there is one."
+    )
+    checkpoint_sha256: Annotated[str, StringConstraints(pattern=SHA256)] | None = Field(
+        default=None, description="SHA-256 of the checkpoint's model.safetensors, in hexadecimal; null checks nothing."
+    )
+    revision: Text | None = Field(default=None, description="Branch, tag or commit on the hub; null takes the newest.")
+    max_tokens: int = Field(
+        default=128, ge=8, le=8192, description="Tokens that the model reads; a longer text is cut there."
+    )
+    target_in_input: bool = Field(
+        default=True, description="Let the model read the target's words beside the statement."
+    )
+    epochs: int = Field(ge=1, le=1000, description="Most passes over the training statements.")
+    batch_size: int = Field(ge=1, le=4096, description="Statements for one step of the optimiser.")
+    learning_rate: float = Field(gt=0, le=1, description="Peak step size of the optimiser (AdamW), no unit.")
+    warmup_fraction: float = Field(
+        ge=0, lt=1, description="Share of all steps in which the learning rate climbs from 0, from 0 to below 1."
+    )
+    weight_decay: float = Field(ge=0, le=1, description="AdamW's decay of the weights, no unit; 0 turns it off.")
+    class_weights: Literal["balanced"] | None = Field(
+        description="'balanced' weighs each class by its rarity in training; null weighs every statement alike."
+    )
+    patience: int = Field(
+        ge=1,
+        le=1000,
+        description="Epochs without a better validation macro-F1 before training stops; as many as epochs: never.",
+    )
+    precision: Literal["auto", "fp32", "bf16"] = Field(
+        default="auto", description="Number format of training: 'auto' takes bf16 where the machine is fast at it."
+    )
+
+
+ModelConfig = Annotated[TfidfConfig | TransformerConfig, Field(discriminator="family")]
+
+
+class EvaluationConfig(Section):
+    """How sure the reported figures are."""
+
+    bootstrap_samples: int = Field(
+        default=2000, ge=100, le=100_000, description="Resamples of the test groups behind each confidence interval."
+    )
+    confidence_level: float = Field(
+        default=0.95,
+        gt=0.5,
+        lt=1,
+        description="Share of intervals that should hold the true value, above 0.5 and below 1.",
+    )
+
+
+class TrackingConfig(Section):
+    """Where MLflow shows the run; the run folder holds everything in any case."""
+
+    enabled: bool = Field(default=True, description="Publish the run to MLflow.")
+    experiment: Text = Field(default="ukraine-stance", description="Name of the MLflow experiment.")
+    registered_model: Annotated[str, StringConstraints(max_length=200, pattern=REGISTRY_NAME)] | None = Field(
+        default=None,
+        description="Name in MLflow's model registry under which the model gets a new version; null for none.",
+    )
+
+
+class ExperimentConfig(Section):
+    """One complete experiment of ukraine-stance."""
+
+    name: Annotated[str, StringConstraints(max_length=80, pattern=SLUG)] = Field(
+        description="Name of the experiment, part of the run folder's name: small letters, digits and hyphens."
+    )
+    seed: int = Field(ge=0, le=2**32 - 1, description="Seed of everything random in the run.")
+    data: DataConfig = Field(description="The statements to learn from and to be tested on.")
+    model: ModelConfig = Field(description="The model; its family decides which keys it has.")
+    evaluation: EvaluationConfig = Field(default=EvaluationConfig(), description="How the test is reported.")
+    tracking: TrackingConfig = Field(default=TrackingConfig(), description="Whether and where MLflow shows the run.")
+
+
+FAMILIES: dict[str, type[Section]] = {"tfidf": TfidfConfig, "transformer": TransformerConfig}
+
+SECTIONS: dict[str, type[Section] | None] = {
+    "data": DataConfig,
+    "model": None,  # which class, the family says
+    "evaluation": EvaluationConfig,
+    "tracking": TrackingConfig,
+}
+
+
+def json_schema() -> dict[str, Any]:
+    """JSON Schema of a config file, for editors; `configs/schema.json` is its dump."""
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **ExperimentConfig.model_json_schema()}

@@ -1,0 +1,232 @@
+"""Build the dataset from bundled statements and labelled article sentences; load it as a config asks."""
+
+import csv
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from ukraine_stance.corpus import annotations, articles
+from ukraine_stance.corpus.bundled import StatementRow, read_statements
+from ukraine_stance.corpus.labelled import read_labelled
+from ukraine_stance.corpus.splits import TEST_FOLD, UNASSIGNED, VALIDATION_FOLD, assign_folds
+from ukraine_stance.errors import UserMistake
+from ukraine_stance.files import replacing_folder, sha256_json, write_json
+from ukraine_stance.labels import ORDER, TARGET
+from ukraine_stance.project import Project
+
+if TYPE_CHECKING:
+    from ukraine_stance.config import DataConfig
+
+# Folds of the bundled data are part of the data, not of an experiment: one seed, for everybody.
+FOLD_SEED = 20250501
+
+_TABLE = "dataset.parquet"
+_FOLDS = "folds.csv"
+_SUMMARY = "summary.json"
+
+_VOTE = pa.struct([("coder", pa.string()), ("label", pa.string()), ("codebook_version", pa.string())])
+SCHEMA = pa.schema(
+    [
+        *((name, pa.string()) for name in ("id", "text", "label", "target", "origin", "group")),
+        ("fold", pa.int64()),
+        *((name, pa.string()) for name in ("holder", "aspect")),
+        ("year", pa.int64()),
+        *((name, pa.string()) for name in ("date", "outlet", "source", "kind", "topic")),
+        ("hard_case", pa.int64()),
+        ("contrast_group", pa.string()),
+        ("votes", pa.list_(_VOTE)),
+    ]
+)
+
+PARTS = ("train", "validation", "test", "articles")
+
+
+@dataclass(frozen=True, slots=True)
+class BuildSummary:
+    """What `build` made: rows by origin and label, and a line for everything that was left out."""
+
+    path: Path
+    counts: dict[str, dict[str, int]]
+    left_out: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """Rows as a config asks for them; the column `part` is one of PARTS and no group stands in two parts.
+
+    sha256 is that of every row's id, text, label, target and part.
+    """
+
+    frame: pd.DataFrame
+    sha256: str
+
+    def part(self, name: str) -> pd.DataFrame:
+        """Rows of one part, renumbered from 0; empty where the dataset has none."""
+        return self.frame[self.frame["part"] == name].reset_index(drop=True)
+
+
+def build(project: Project, articles_folder: Path | None) -> BuildSummary:
+    """Make data/built/ anew, atomically; folds saved with the project or with the last build are kept.
+
+    Raises UserMistake naming every fault of statements or annotations; article sentences that no longer match their
+    labels are left out and named.
+    """
+    rows = [_bundled_row(row) for row in read_statements(project.statements)]
+    left_out: list[str] = []
+    if articles_folder is not None:
+        article_rows, left_out = _article_rows(project, articles_folder)
+        rows += article_rows
+    saved = _read_folds(project.built / _FOLDS) | _read_folds(project.saved_folds)
+    _fill_folds(rows, saved)
+    counts = {
+        origin: {str(label): sum(row["origin"] == origin and row["label"] == label for row in rows) for label in ORDER}
+        for origin in ("bundled", "article")
+    }
+    with replacing_folder(project.built) as folder:
+        pq.write_table(pa.Table.from_pylist(rows, schema=SCHEMA), folder / _TABLE, compression="zstd")
+        _write_folds(folder / _FOLDS, saved | {row["group"]: row["fold"] for row in rows})
+        write_json(folder / _SUMMARY, {"counts": counts, "left_out": left_out, "sha256": _hash(pd.DataFrame(rows))})
+    return BuildSummary(project.built, counts, tuple(left_out))
+
+
+def load(project: Project, config: "DataConfig", seed: int) -> Dataset:
+    """Rows that the config names, each in its part; the user's rows without a fold are given one by `seed`.
+
+    Raises UserMistake when the dataset is not built, holds no article sentences that the config trains on, an id
+    stands twice, or a fold would split a group.
+    """
+    frames = [_built_rows(project, config)]
+    frames += [read_labelled(project.root / name).assign(source=name) for name in config.files]
+    frame = pd.concat([part for part in frames if not part.empty], ignore_index=True)
+    doubled = frame["id"][frame["id"].duplicated()].unique()
+    if len(doubled):
+        raise UserMistake(
+            f"data: ids stand in two sources: {', '.join(map(str, doubled[:5]))}; give the rows other ids"
+        )
+    separate = (frame["origin"] == "article") & (config.articles == "test")
+    frame.loc[~separate, "fold"] = _with_folds(frame[~separate], seed)
+    frame["part"] = ["articles" if apart else _part(fold) for apart, fold in zip(separate, frame["fold"], strict=True)]
+    _refuse_unusable(frame)
+    return Dataset(frame, _hash(frame))
+
+
+def _built_rows(project: Project, config: "DataConfig") -> pd.DataFrame:
+    path = project.built / _TABLE
+    if not path.is_file():
+        raise UserMistake(f"{path}: missing; run: stance data build")
+    frame: pd.DataFrame = pq.read_table(path).to_pandas()
+    if config.articles != "test" and not (frame["origin"] == "article").any():
+        raise UserMistake(
+            f"data.articles: {config.articles}, but data/built holds no article sentences; "
+            "run: stance data build --articles DIR"
+        )
+    if config.articles == "train":
+        frame.loc[frame["origin"] == "article", "fold"] = VALIDATION_FOLD + 1
+    return frame if config.bundled else frame[frame["origin"] != "bundled"]
+
+
+def _part(fold: int) -> str:
+    return {TEST_FOLD: "test", VALIDATION_FOLD: "validation"}.get(fold, "train")
+
+
+def _refuse_unusable(frame: pd.DataFrame) -> None:
+    for part in ("train", "validation", "test"):
+        counts = Counter(frame.loc[frame["part"] == part, "label"])
+        absent = [str(label) for label in ORDER if not counts[label]]
+        if absent:
+            raise UserMistake(
+                f"data: the {part} rows hold no {' and no '.join(absent)} statement ({len(frame)} rows in all); "
+                "every part needs all three labels: add rows or give their folds in a column 'fold'"
+            )
+
+
+def _bundled_row(row: StatementRow) -> dict[str, Any]:
+    return {**row.model_dump(), "target": TARGET, "origin": "bundled", "group": row.group}
+
+
+def _article_rows(project: Project, folder: Path) -> tuple[list[dict[str, Any]], list[str]]:
+    found, left_out = articles.read_folder(folder)
+    alignment = annotations.align(annotations.read(project.annotations), found)
+    for lost in alignment.unmatched:
+        row = lost.annotation
+        left_out.append(f"{row.article_id} [{row.start}:{row.end}] by {row.coder}: {lost.reason}")
+    rows = []
+    for span in alignment.matched:
+        label = _majority(span.votes)
+        if label is None:
+            left_out.append(f"{span.article.article_id} [{span.start}:{span.end}]: no label that most votes name")
+            continue
+        rows.append(_article_row(span, label))
+    return rows, left_out
+
+
+def _article_row(span: annotations.LabelledSpan, label: str) -> dict[str, Any]:
+    # Holder, aspect and topic come from the last of the coders that gave the label: an adjudicator stands behind them.
+    deciding = next(vote for vote in reversed(span.votes) if vote.label == label)
+    article = span.article
+    return {
+        "id": f"{article.article_id}-{span.start}-{span.end}",
+        "text": span.text,
+        "label": label,
+        "target": TARGET,
+        "origin": "article",
+        "group": article.article_id,
+        "holder": deciding.holder,
+        "aspect": deciding.aspect,
+        "year": int(article.date[:4]) if article.date else None,
+        "date": article.date,
+        "outlet": article.outlet,
+        "source": article.path.name,
+        "kind": span.kind,
+        "topic": deciding.topic,
+        "hard_case": deciding.hard_case,
+        "contrast_group": None,
+        "votes": [asdict(vote.vote) for vote in span.votes],
+    }
+
+
+def _majority(votes: Sequence[annotations.Annotation]) -> str | None:
+    """Label with the most votes; None where two have as many."""
+    ranked = Counter(vote.label for vote in votes).most_common()
+    return None if len(ranked) > 1 and ranked[0][1] == ranked[1][1] else ranked[0][0]
+
+
+def _fill_folds(rows: list[dict[str, Any]], saved: dict[str, int]) -> None:
+    # Each origin is spread by itself: the article sentences must be even over the folds on their own.
+    for origin in ("bundled", "article"):
+        chosen = [row for row in rows if row["origin"] == origin]
+        for row in chosen:
+            row["fold"] = saved.get(row["group"], UNASSIGNED)
+        if chosen:
+            for row, fold in zip(chosen, _with_folds(pd.DataFrame(chosen), FOLD_SEED), strict=True):
+                row["fold"] = fold
+
+
+def _with_folds(frame: pd.DataFrame, seed: int) -> list[int]:
+    ids, texts, groups, labels, fixed = (list(frame[name]) for name in ("id", "text", "group", "label", "fold"))
+    return assign_folds(ids, texts, groups, labels, fixed, seed)
+
+
+def _read_folds(path: Path) -> dict[str, int]:
+    if not path.is_file():
+        return {}
+    with path.open(encoding="utf-8", newline="") as stream:
+        return {row["group"]: int(row["fold"]) for row in csv.DictReader(stream)}
+
+
+def _write_folds(path: Path, folds: dict[str, int]) -> None:
+    with path.open("w", encoding="utf-8", newline="") as stream:
+        writer = csv.writer(stream, lineterminator="\n")
+        writer.writerow(("group", "fold"))
+        writer.writerows(sorted(folds.items()))
+
+
+def _hash(frame: pd.DataFrame) -> str:
+    columns = [name for name in ("id", "text", "label", "target", "part") if name in frame]
+    return sha256_json(sorted(frame[columns].astype(str).to_numpy().tolist()))

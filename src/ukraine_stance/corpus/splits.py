@@ -1,0 +1,101 @@
+"""Folds that no group straddles: 0 test, 1 validation, 2-4 training, near equal in every label."""
+
+import hashlib
+import unicodedata
+from collections import defaultdict
+from collections.abc import Sequence
+
+import numpy as np
+
+from ukraine_stance.errors import UserMistake
+from ukraine_stance.labels import ORDER, column_of
+
+FOLDS = 5
+TEST_FOLD, VALIDATION_FOLD = 0, 1
+
+# In `fixed`: the row has no fold yet.
+UNASSIGNED = -1
+
+
+def assign_folds(
+    ids: Sequence[str],
+    texts: Sequence[str],
+    groups: Sequence[str],
+    labels: Sequence[str],
+    fixed: Sequence[int],
+    seed: int,
+) -> list[int]:
+    """Fold of each of n rows; rows of one group, or with the same text but for case and spacing, share theirs.
+
+    A row whose `fixed` is a fold keeps it and draws its whole group there, so folds of unchanged rows stay when a
+    dataset grows. The other groups go, largest first, where the labels are then most even; ties are settled by a hash
+    of seed and group. Raises UserMistake naming the rows when fixed folds would split a group.
+    """
+    counts = np.zeros((FOLDS, len(ORDER)))
+    folds = [UNASSIGNED] * len(ids)
+    waiting = []
+    for rows in _components(texts, groups):
+        fold = _fixed_fold(rows, ids, fixed)
+        if fold == UNASSIGNED:
+            waiting.append(rows)
+            continue
+        counts[fold] += _label_counts(rows, labels)
+        for row in rows:
+            folds[row] = fold
+    waiting.sort(key=lambda rows: (-len(rows), _hash(seed, min(groups[row] for row in rows))))
+    totals = np.maximum(_label_counts(range(len(ids)), labels), 1)
+    for rows in waiting:
+        added = _label_counts(rows, labels)
+        fold = int(np.argmin([_unevenness(counts, fold, added, totals) for fold in range(FOLDS)]))
+        counts[fold] += added
+        for row in rows:
+            folds[row] = fold
+    return folds
+
+
+def _components(texts: Sequence[str], groups: Sequence[str]) -> list[list[int]]:
+    """Rows joined by an equal group or an equal normalised text, as lists of row numbers."""
+    parent = list(range(len(texts)))
+
+    def root(row: int) -> int:
+        while parent[row] != row:
+            parent[row] = parent[parent[row]]
+            row = parent[row]
+        return row
+
+    first_with: dict[tuple[str, str], int] = {}
+    for row, (text, group) in enumerate(zip(texts, groups, strict=True)):
+        for key in (("group", group), ("text", normalised(text))):
+            parent[root(row)] = root(first_with.setdefault(key, row))
+    members: dict[int, list[int]] = defaultdict(list)
+    for row in range(len(texts)):
+        members[root(row)].append(row)
+    return list(members.values())
+
+
+def normalised(text: str) -> str:
+    """The text without differences of case, spacing and compatibility forms."""
+    return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
+
+
+def _fixed_fold(rows: list[int], ids: Sequence[str], fixed: Sequence[int]) -> int:
+    by_fold = {fixed[row]: ids[row] for row in rows if fixed[row] != UNASSIGNED}
+    if len(by_fold) > 1:
+        named = ", ".join(f"{name} in fold {fold}" for fold, name in sorted(by_fold.items()))
+        raise UserMistake(f"rows of one group or with the same text stand in several folds: {named}; put them in one")
+    return next(iter(by_fold), UNASSIGNED)
+
+
+def _label_counts(rows: Sequence[int], labels: Sequence[str]) -> np.ndarray:
+    return np.bincount([column_of(labels[row]) for row in rows], minlength=len(ORDER)).astype(float)
+
+
+def _unevenness(counts: np.ndarray, fold: int, added: np.ndarray, totals: np.ndarray) -> float:
+    """Spread of each label's share and of the size over the folds, if `added` went to `fold`."""
+    then = counts.copy()
+    then[fold] += added
+    return float((then / totals).std(axis=0).sum() + (then.sum(axis=1) / totals.sum()).std())
+
+
+def _hash(seed: int, group: str) -> str:
+    return hashlib.sha256(f"{seed}:{group}".encode()).hexdigest()

@@ -1,0 +1,75 @@
+"""Evaluate or compare trained models, on the data they were trained for or on a labelled file."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from ukraine_stance import classifier, tracking
+from ukraine_stance.classifier import StanceClassifier
+from ukraine_stance.config import DataConfig
+from ukraine_stance.corpus import dataset
+from ukraine_stance.corpus.labelled import read_labelled
+from ukraine_stance.errors import UserMistake
+from ukraine_stance.evaluation.results import Evaluation, compare, measure
+from ukraine_stance.evaluation.uncertainty import Resampling
+from ukraine_stance.project import Project
+from ukraine_stance.tables import ReadOptions
+
+_HELD_OUT = ("test", "articles")
+
+
+def evaluate(project: Project, names: Sequence[str], data: Path | None, how: Resampling) -> Evaluation:
+    """Score one or several models on a labelled file, or on what all of them held out of training.
+
+    Raises UserMistake when a name is no model, the file cannot be used, or the models held out no common statement.
+    """
+    loaded = [classifier.load(tracking.model_folder(project, name)) for name in names]
+    shown = _short_names(names, loaded)
+    parts, warnings = _file_part(data) if data else _held_out(project, loaded, shown)
+    results, comparisons = [], []
+    predictions: dict[str, list[pd.DataFrame]] = {}
+    for part, rows in parts.items():
+        scores = [model.score(list(rows["text"]), list(rows["target"])) for model in loaded]
+        predictions[part] = scores
+        results += [measure(part, rows, one, how) for one in scores]
+        comparisons += compare(part, rows, list(zip(shown, scores, strict=True)), how)
+    ids = tuple(model.model_id for model in loaded)
+    return Evaluation(tuple(shown), ids, tuple(results), tuple(comparisons), parts, predictions, tuple(warnings))
+
+
+def _file_part(path: Path) -> tuple[dict[str, pd.DataFrame], list[str]]:
+    rows = read_labelled(path, ReadOptions())
+    warnings = []
+    if rows["group"].nunique() == len(rows):
+        warnings.append(f"{path}: no two rows share a group; if several come from one article, add a column 'group'")
+    return {path.name: rows}, warnings
+
+
+def _held_out(
+    project: Project, loaded: Sequence[StanceClassifier], names: Sequence[str]
+) -> tuple[dict[str, pd.DataFrame], list[str]]:
+    """Test rows, and article rows, that no model learned from or was tuned on."""
+    parts: dict[str, pd.DataFrame] = {}
+    warnings = []
+    for model, name in zip(loaded, names, strict=True):
+        config = DataConfig.model_validate(model.trained_on["data"], strict=False)
+        data = dataset.load(project, config, model.trained_on["seed"])
+        if data.sha256 != model.trained_on["sha256"]:
+            warnings.append(f"{name}: the dataset has changed since this model was trained; it may have seen test rows")
+        for part in _HELD_OUT:
+            rows = data.part(part)
+            if part in parts:
+                rows = parts[part][parts[part]["id"].isin(rows["id"])].reset_index(drop=True)
+            parts[part] = rows
+    if parts["test"].empty:
+        raise UserMistake("the models hold out no common statement; give a labelled file with --data")
+    return {part: rows for part, rows in parts.items() if not rows.empty}, warnings
+
+
+def _short_names(names: Sequence[str], loaded: Sequence[StanceClassifier]) -> list[str]:
+    """Last part of each path where that tells the models apart, else the name as given."""
+    short = [name if ":/" in name else Path(name).name for name in names]
+    return (
+        short if len(set(short)) == len(short) else [f"{n} ({m.model_id})" for n, m in zip(short, loaded, strict=True)]
+    )

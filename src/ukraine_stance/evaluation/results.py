@@ -1,0 +1,178 @@
+"""What an evaluation found, as plain data: the same for stdout, JSON, the page and MLflow."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ukraine_stance.classifier import PROBABILITY_COLUMNS
+from ukraine_stance.evaluation.metrics import confusion
+from ukraine_stance.evaluation.uncertainty import ENOUGH_GROUPS, Estimate, Resampling, bootstrap, paired_difference
+from ukraine_stance.labels import ORDER, column_of
+from ukraine_stance.models.protocol import IntArray
+
+
+@dataclass(frozen=True, slots=True)
+class PartResult:
+    """One model on one set of statements; confusion has gold in rows, predicted in columns, both in labels.ORDER."""
+
+    part: str
+    model_id: str
+    statements: int
+    groups: int
+    gold_counts: dict[str, int]
+    estimates: dict[str, Estimate]
+    confusion: tuple[tuple[int, ...], ...]
+    level: float
+    notes: tuple[str, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values for JSON; undefined figures are None."""
+        return {**asdict(self), "estimates": {name: plain_estimate(found) for name, found in self.estimates.items()}}
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """`second` minus `first` on the same statements; `verdict` says in words what the interval allows to say."""
+
+    part: str
+    first: str
+    second: str
+    statements: int
+    groups: int
+    differences: dict[str, Estimate]
+    level: float
+    verdict: str
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values for JSON; undefined figures are None."""
+        return {**asdict(self), "differences": {n: plain_estimate(found) for n, found in self.differences.items()}}
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """Models on the same statements: results by part and model, and the paired differences of every two models.
+
+    rows maps each part to its statements, predictions each part to the models' columns, in the order of `names`.
+    """
+
+    names: tuple[str, ...]
+    model_ids: tuple[str, ...]
+    results: tuple[PartResult, ...]
+    comparisons: tuple[Comparison, ...]
+    rows: dict[str, pd.DataFrame]
+    predictions: dict[str, list[pd.DataFrame]]
+    warnings: tuple[str, ...]
+
+    @property
+    def better(self) -> str:
+        """Model with the highest macro-F1 on the first part; whether by more than chance, its comparison says."""
+        first = [result for result in self.results if result.part == self.results[0].part]
+        scores = [result.estimates["macro_f1"].value for result in first]
+        return self.names[max(range(len(scores)), key=scores.__getitem__)]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return {
+            "models": list(self.names),
+            "better": self.better,
+            "results": [result.as_dict() for result in self.results],
+            "comparisons": [found.as_dict() for found in self.comparisons],
+            "warnings": list(self.warnings),
+        }
+
+
+def measure(part: str, rows: pd.DataFrame, predictions: pd.DataFrame, how: Resampling) -> PartResult:
+    """Metrics with intervals; rows have `label` and `group`, predictions are the classifier's columns, row by row.
+
+    The label counted is the most probable one, also where the model abstains. Raises ValueError when there are no rows.
+    """
+    gold, predicted = gold_columns(rows), predicted_columns(predictions)
+    counts = confusion(gold, predicted).astype(int)
+    groups = int(rows["group"].nunique())
+    return PartResult(
+        part=part,
+        model_id=str(predictions["model_id"].iloc[0]),
+        statements=len(rows),
+        groups=groups,
+        gold_counts={str(label): int((gold == column).sum()) for column, label in enumerate(ORDER)},
+        estimates=bootstrap(gold, predicted, list(rows["group"]), how),
+        confusion=tuple(tuple(int(cell) for cell in row) for row in counts),
+        level=how.level,
+        notes=_notes(gold, groups),
+    )
+
+
+def compare(
+    part: str, rows: pd.DataFrame, predictions: Sequence[tuple[str, pd.DataFrame]], how: Resampling
+) -> list[Comparison]:
+    """Paired differences of every two of the named predictions, in the order given."""
+    gold, groups = gold_columns(rows), list(rows["group"])
+    found = []
+    for (first, one), (second, two) in combinations(predictions, 2):
+        differences = paired_difference(gold, predicted_columns(one), predicted_columns(two), groups, how)
+        count = int(rows["group"].nunique())
+        empty = Comparison(part, first, second, len(rows), count, differences, how.level, "")
+        found.append(replace(empty, verdict=_verdict(empty)))
+    return found
+
+
+def results_of(metrics: dict[str, Any]) -> list[PartResult]:
+    """The results that a run's metrics.json holds."""
+    return [_result_of(part) for part in metrics["parts"]]
+
+
+def gold_columns(rows: pd.DataFrame) -> IntArray:
+    """Gold as column indices (n,)."""
+    return np.array([column_of(label) for label in rows["label"]], dtype=np.int64)
+
+
+def predicted_columns(predictions: pd.DataFrame) -> IntArray:
+    """Most probable column (n,) of each row."""
+    return np.asarray(predictions[list(PROBABILITY_COLUMNS)].to_numpy().argmax(axis=1), dtype=np.int64)
+
+
+def plain_estimate(estimate: Estimate) -> dict[str, float | None]:
+    """Value, low and high with None for nan, which JSON lacks."""
+    return {name: None if np.isnan(value) else value for name, value in asdict(estimate).items()}
+
+
+def _result_of(part: dict[str, Any]) -> PartResult:
+    numbers = {
+        name: {end: np.nan if v is None else v for end, v in found.items()} for name, found in part["estimates"].items()
+    }
+    estimates = {name: Estimate(**found) for name, found in numbers.items()}
+    rows = tuple(tuple(row) for row in part["confusion"])
+    return PartResult(**{**part, "estimates": estimates, "confusion": rows, "notes": tuple(part["notes"])})
+
+
+def _notes(gold: IntArray, groups: int) -> tuple[str, ...]:
+    notes = []
+    if groups < ENOUGH_GROUPS:
+        notes.append(
+            f"only {groups} groups (articles, pages): the intervals are too narrow; take them as a lower bound"
+        )
+    absent = [str(label) for column, label in enumerate(ORDER) if not (gold == column).any()]
+    if absent:
+        notes.append(f"no gold {' and no gold '.join(absent)}: metrics that need it are undefined here")
+    return tuple(notes)
+
+
+def _verdict(found: Comparison) -> str:
+    difference = found.differences["macro_f1"]
+    points = f"{100 * abs(difference.value):.1f} points of macro-F1"
+    if np.isnan(difference.low):
+        return f"{found.first} and {found.second}: the difference has no interval on these statements"
+    low, high = 100 * difference.low, 100 * difference.high
+    caution = " (few groups: the interval is too narrow)" if found.groups < ENOUGH_GROUPS else ""
+    if low > 0:
+        return f"{found.second} is better than {found.first} by {points} [{low:.1f}, {high:.1f}]{caution}"
+    if high < 0:
+        return f"{found.first} is better than {found.second} by {points} [{-high:.1f}, {-low:.1f}]{caution}"
+    return (
+        f"{found.first} and {found.second} cannot be told apart on {found.statements} statements: "
+        f"difference {100 * difference.value:+.1f} points of macro-F1 [{low:.1f}, {high:.1f}]{caution}"
+    )

@@ -1,0 +1,92 @@
+"""Intervals that respect articles: groups are drawn with replacement, never single sentences."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ukraine_stance.evaluation.metrics import METRICS, Metric, confusion
+from ukraine_stance.models.protocol import FloatArray, IntArray
+
+# Below this many groups a percentile bootstrap of macro-F1 covers less than it says (simulated: 0.94 at 40, 0.82 at 5).
+ENOUGH_GROUPS = 40
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """A figure with its interval; low and high are nan where too few resamples define the metric."""
+
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class Resampling:
+    """How intervals are drawn; seed is the config's."""
+
+    samples: int = 2000
+    level: float = 0.95
+    seed: int = 0
+
+
+def bootstrap(
+    gold: IntArray,
+    predicted: IntArray,
+    groups: Sequence[str],
+    how: Resampling,
+    metrics: dict[str, Metric] | None = None,
+) -> dict[str, Estimate]:
+    """Each metric with its percentile interval over resampled groups; gold and predicted are (n,) column indices.
+
+    Source: Efron and Tibshirani 1993, chapter 13; groups as units: Cameron, Gelbach and Miller 2008. Raises ValueError
+    when n is 0.
+    """
+    counts = _group_counts(gold, predicted, groups)
+    drawn = _resampled(counts, how)
+    whole = counts.sum(axis=0)
+    return {
+        name: _estimate(float(metric(whole)), metric(drawn), how.level) for name, metric in (metrics or METRICS).items()
+    }
+
+
+def paired_difference(
+    gold: IntArray, first: IntArray, second: IntArray, groups: Sequence[str], how: Resampling
+) -> dict[str, Estimate]:
+    """Each metric of `second` minus that of `first` on the same statements, both scored on the same resamples."""
+    one, two = _group_counts(gold, first, groups), _group_counts(gold, second, groups)
+    drawn_one, drawn_two = _resampled(one, how), _resampled(two, how)
+    return {
+        name: _estimate(
+            float(metric(two.sum(axis=0)) - metric(one.sum(axis=0))), metric(drawn_two) - metric(drawn_one), how.level
+        )
+        for name, metric in METRICS.items()
+    }
+
+
+def _group_counts(gold: IntArray, predicted: IntArray, groups: Sequence[str]) -> FloatArray:
+    """Confusion matrix of each group, (g, 3, 3), in order of the groups' names."""
+    if len(gold) == 0:
+        raise ValueError("no statements to resample")
+    names, index = np.unique(np.asarray(groups, dtype=str), return_inverse=True)
+    counts = np.zeros((len(names), *confusion(gold, predicted).shape))
+    np.add.at(counts, (index, gold, predicted), 1)
+    return counts
+
+
+def _resampled(counts: FloatArray, how: Resampling) -> FloatArray:
+    """Confusion matrices (samples, 3, 3) of groups drawn with replacement; the same seed draws the same groups."""
+    rng = np.random.default_rng(how.seed)
+    total = len(counts)
+    times = rng.multinomial(total, np.full(total, 1 / total), size=how.samples)
+    return np.tensordot(times.astype(np.float64), counts, axes=1)
+
+
+def _estimate(value: float, drawn: FloatArray, level: float) -> Estimate:
+    tail = (1 - level) / 2
+    defined = drawn[~np.isnan(drawn)]
+    # A resample without one class has no macro-F1; an interval from the rest alone would be of another quantity.
+    if len(defined) < 0.95 * len(drawn):
+        return Estimate(value, float("nan"), float("nan"))
+    low, high = np.quantile(defined, [tail, 1 - tail])
+    return Estimate(value, float(low), float(high))

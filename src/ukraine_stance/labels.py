@@ -1,0 +1,34 @@
+"""The three stances, their column order and the target: the field's words, fixed once for every room."""
+
+from enum import StrEnum
+
+
+class Stance(StrEnum):
+    """Position that a statement's holder takes toward the target (rules: data/CODEBOOK.md)."""
+
+    FAVOR = "favor"
+    AGAINST = "against"
+    NEUTRAL = "neutral"
+
+
+# The order of the three columns of every probability array and of every table.
+ORDER: tuple[Stance, ...] = (Stance.FAVOR, Stance.AGAINST, Stance.NEUTRAL)
+
+# What the stance is about, in the words that a target-aware model reads beside the statement.
+TARGET = "support for Ukraine"
+
+ASPECTS: tuple[str, ...] = (
+    "military_aid",
+    "financial_aid",
+    "security_guarantees",
+    "troops",
+    "sanctions",
+    "membership",
+    "diplomacy",
+    "general",
+)
+
+
+def column_of(label: str) -> int:
+    """Column of a label in ORDER. Raises ValueError for a word that is none of the three."""
+    return ORDER.index(Stance(label))

@@ -1,0 +1,70 @@
+"""What every model family offers; recipes and scoring know nothing else of a model."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
+BoolArray = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class LabelledTexts:
+    """Statements with their gold labels; texts, targets and gold have one length n.
+
+    gold is (n,) column indices into `labels.ORDER`.
+    """
+
+    texts: tuple[str, ...]
+    targets: tuple[str, ...]
+    gold: IntArray
+
+    def __len__(self) -> int:
+        return len(self.texts)
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """What a model says of n statements, in their order.
+
+    probabilities is (n, 3) in `labels.ORDER`, rows sum to 1; truncated is (n,), true where the text was longer than
+    the model reads and only its beginning counted.
+    """
+
+    probabilities: FloatArray
+    truncated: BoolArray
+
+
+@dataclass(frozen=True, slots=True)
+class FitReport:
+    """How a fit went: one dictionary of numbers per epoch, and what a reader of the run should know."""
+
+    history: tuple[dict[str, float], ...] = ()
+    facts: tuple[tuple[str, Any], ...] = ()
+
+
+class StanceModel(Protocol):
+    """A classifier of statements into the three stances."""
+
+    family: ClassVar[str]
+
+    def fit(self, train: LabelledTexts, validation: LabelledTexts, workspace: Path) -> FitReport:
+        """Learn from `train`; `validation` serves early stopping alone. Intermediate files go to `workspace`."""
+
+    def predict(self, texts: Sequence[str], targets: Sequence[str]) -> Prediction:
+        """Probabilities of each text toward its target; the answer for a text does not depend on its neighbours."""
+
+    def save(self, folder: Path) -> None:
+        """Write weights and vocabulary into an empty folder, without pickle."""
+
+    def settings(self) -> dict[str, Any]:
+        """Plain values that `load` needs beside the folder; they are stored as JSON."""
+
+    @classmethod
+    def load(cls, folder: Path, settings: dict[str, Any]) -> "StanceModel":
+        """Read what `save` wrote. Raises UserMistake when the folder is incomplete or foreign."""

@@ -1,0 +1,144 @@
+"""A fine-tuned transformer that reads the statement and the target as a pair."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, ClassVar, Literal, Self
+
+import numpy as np
+
+from ukraine_stance.errors import UserMistake
+from ukraine_stance.labels import ORDER
+from ukraine_stance.models.protocol import FitReport, FloatArray, LabelledTexts, Prediction
+from ukraine_stance.models.weights import locate
+from ukraine_stance.progress import bar
+
+# Sentences of one batch have near lengths (they are sorted), so a fixed number wastes little padding.
+_PREDICT_BATCH = 32
+
+
+@dataclass(frozen=True, slots=True)
+class TransformerSettings:
+    """What a run of the family is; the names and units are those of `config.TransformerConfig`."""
+
+    checkpoint: str
+    checkpoint_sha256: str | None
+    revision: str | None
+    max_tokens: int
+    target_in_input: bool
+    epochs: int
+    batch_size: int
+    learning_rate: float
+    warmup_fraction: float
+    weight_decay: float
+    class_weights: Literal["balanced"] | None
+    patience: int
+    precision: Literal["auto", "fp32", "bf16"]
+    seed: int
+
+
+class TransformerModel:
+    """Sequence classifier over `(text, target)`; the target stays whole when a long text is cut."""
+
+    family: ClassVar[str] = "transformer"
+
+    def __init__(self, settings: TransformerSettings, network: Any = None, tokenizer: Any = None) -> None:  # noqa: ANN401
+        self._settings = settings
+        self._network = network
+        self._tokenizer = tokenizer
+
+    def fit(self, train: LabelledTexts, validation: LabelledTexts, workspace: Path) -> FitReport:
+        """Fine-tune on `train`, keep the epoch with the best macro-F1 on `validation`."""
+        _quiet()
+        from ukraine_stance.models import finetuning
+
+        source = locate(self._settings.checkpoint, self._settings.revision, self._settings.checkpoint_sha256)
+        self._tokenizer = _tokenizer(source)
+        weights = balanced_class_weights(train.gold) if self._settings.class_weights == "balanced" else None
+        rows = finetuning.TrainingRows(self._encode(train), self._encode(validation), weights)
+        self._network, report = finetuning.finetune(source, self._settings, rows, self._tokenizer, workspace)
+        return report
+
+    def predict(self, texts: Sequence[str], targets: Sequence[str]) -> Prediction:
+        """Probabilities (n, 3) in fp32, scored in batches of like length and returned in the order given."""
+        import torch
+
+        probabilities = np.zeros((len(texts), len(ORDER)))
+        truncated = np.zeros(len(texts), dtype=np.bool_)
+        self._network.eval()
+        order = sorted(range(len(texts)), key=lambda row: len(texts[row]))
+        with bar("scoring statements", len(texts)) as advance, torch.inference_mode():
+            for at in range(0, len(order), _PREDICT_BATCH):
+                rows = order[at : at + _PREDICT_BATCH]
+                encoded = self._tokenize([texts[row] for row in rows], [targets[row] for row in rows], "pt", True)
+                truncated[rows] = [bool(encoding.overflowing) for encoding in encoded.encodings]
+                logits = self._network(**encoded.to(self._network.device)).logits
+                probabilities[rows] = torch.softmax(logits.double(), dim=-1).cpu().numpy()
+                advance(len(rows))
+        return Prediction(probabilities, truncated)
+
+    def save(self, folder: Path) -> None:
+        """Write the Hugging Face form: config.json, model.safetensors and the tokenizer's files."""
+        self._network.save_pretrained(folder)
+        self._tokenizer.save_pretrained(folder)
+
+    def settings(self) -> dict[str, Any]:
+        """The settings the model was trained with."""
+        return asdict(self._settings)
+
+    @classmethod
+    def load(cls, folder: Path, settings: dict[str, Any]) -> Self:
+        """Read what `save` wrote; a missing head or tensor is refused, never replaced by random numbers."""
+        _quiet()
+        import torch
+        from transformers import AutoModelForSequenceClassification
+
+        for name in ("config.json", "model.safetensors", "tokenizer.json"):
+            if not (folder / name).is_file():
+                raise UserMistake(f"{folder / name}: missing; the model folder is incomplete, copy or train it again")
+        network, info = AutoModelForSequenceClassification.from_pretrained(
+            folder, use_safetensors=True, trust_remote_code=False, output_loading_info=True, local_files_only=True
+        )
+        if info["missing_keys"] or info["mismatched_keys"]:
+            raise UserMistake(f"{folder}: weights lack {sorted(info['missing_keys'])[:3]}; the model is incomplete")
+        labels = tuple(network.config.id2label[column] for column in range(network.config.num_labels))
+        if labels != tuple(ORDER):
+            raise UserMistake(f"{folder}: its labels are {labels}, not {tuple(map(str, ORDER))}; not one of our models")
+        if torch.cuda.is_available():
+            network = network.to("cuda")
+        return cls(TransformerSettings(**settings), network, _tokenizer(folder))
+
+    def _encode(self, data: LabelledTexts) -> list[dict[str, Any]]:
+        encoded = self._tokenize(data.texts, data.targets, None, False)
+        columns = [encoded[name] for name in encoded]
+        rows = (dict(zip(encoded.keys(), values, strict=True)) for values in zip(*columns, strict=True))
+        return [{**row, "labels": int(label)} for row, label in zip(rows, data.gold, strict=True)]
+
+    def _tokenize(self, texts: Sequence[str], targets: Sequence[str], tensors: str | None, padding: bool) -> Any:  # noqa: ANN401
+        pairs = (list(texts), list(targets)) if self._settings.target_in_input else (list(texts),)
+        cut: Any = "only_first" if self._settings.target_in_input else True
+        return self._tokenizer(
+            *pairs, truncation=cut, max_length=self._settings.max_tokens, padding=padding, return_tensors=tensors
+        )
+
+
+def balanced_class_weights(gold: np.ndarray) -> FloatArray:
+    """Weight (3,) of each class, n / (3 * count): the mean weight over the n examples is 1."""
+    counts = np.bincount(gold, minlength=len(ORDER))
+    return np.asarray(len(gold) / (len(ORDER) * counts), dtype=np.float64)
+
+
+def _tokenizer(folder: Path) -> Any:  # noqa: ANN401 - transformers is imported lazily
+    from transformers import AutoTokenizer
+
+    return AutoTokenizer.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
+
+
+def _quiet() -> None:
+    """Keep the library's advice and bars off stderr: they speak of our own code, not of the user's."""
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    from transformers.utils import logging
+
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()

@@ -1,0 +1,19 @@
+"""CSV, JSON Lines and Parquet in and out, a batch at a time; rows that cannot be read are given back as rejects.
+
+CSV cells are strings and nothing else: "NA" and "007" stay what they are. JSON values keep their types.
+"""
+
+from ukraine_stance.tables.reading import Batch, ReadOptions, Reject, Source, open_table
+from ukraine_stance.tables.writing import SUFFIXES, RejectWriter, TableWriter, write_table
+
+__all__ = [
+    "SUFFIXES",
+    "Batch",
+    "ReadOptions",
+    "Reject",
+    "RejectWriter",
+    "Source",
+    "TableWriter",
+    "open_table",
+    "write_table",
+]

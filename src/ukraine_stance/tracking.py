@@ -1,0 +1,279 @@
+"""MLflow as a mirror of run folders: a run is opened before training and filled from the finished folder."""
+
+import atexit
+import fcntl
+import logging
+import math
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ukraine_stance import classifier
+from ukraine_stance.errors import ServiceGone, UserMistake
+from ukraine_stance.files import read_json, write_json
+from ukraine_stance.project import Project
+from ukraine_stance.runs import Run, read_metrics
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+_MODEL_NAME = "stance-model"
+_PUBLISHED = "stance.published"
+_WRAPPER = Path(__file__).with_name("mlflow_model.py")
+_REQUIREMENTS = ("mlflow", "scikit-learn", "skops", "torch", "transformers", "safetensors", "pandas", "scipy")
+
+
+@dataclass(frozen=True, slots=True)
+class Mirror:
+    """The MLflow run that shows a run folder."""
+
+    uri: str
+    run_id: str
+
+
+def tracking_uri(project: Project) -> str:
+    """MLFLOW_TRACKING_URI, else the SQLite store at the project's root."""
+    return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{project.mlflow_database}"
+
+
+def check(project: Project) -> None:
+    """Stop before any work where the store does not answer. Raises ServiceGone with the address and the remedy."""
+    with _client(project) as client:
+        client.search_experiments(max_results=1)
+
+
+def start(project: Project, run: Run, experiment: str, name: str) -> Mirror:
+    """Open an MLflow run for a run folder and note it there."""
+    with _client(project) as client:
+        opened = client.create_run(_experiment_id(client, project, experiment), run_name=name)
+        mirror = Mirror(tracking_uri(project), opened.info.run_id)
+        _note(run, mirror, published=False)
+        return mirror
+
+
+def fail(project: Project, mirror: Mirror, interrupted: bool) -> None:
+    """Record that a run ended without a result; a store that is gone by now is left alone."""
+    try:
+        with _client(project) as client:
+            client.set_terminated(mirror.run_id, "KILLED" if interrupted else "FAILED")
+    except ServiceGone:
+        logging.getLogger(__name__).warning("the tracking store is gone: the run stays open in it")
+
+
+def publish(project: Project, run: Run, config: dict[str, Any]) -> Mirror:
+    """Send a finished run folder: params, metrics, dataset digest, files and the model; again is harmless.
+
+    config is the resolved config as plain values. Raises ServiceGone when the store does not answer; what it has by
+    then is completed by the next call.
+    """
+    with _client(project) as client:
+        mirror = _mirror(client, project, run, config)
+        if client.get_run(mirror.run_id).data.tags.get(_PUBLISHED) == "true":
+            return mirror
+        _send_figures(client, mirror, run, config)
+        _send_files(client, mirror, run)
+        _send_model(client, mirror, run, config["tracking"]["registered_model"])
+        client.set_tag(mirror.run_id, _PUBLISHED, "true")
+        client.set_terminated(mirror.run_id, "FINISHED")
+        _note(run, mirror, published=True)
+        return mirror
+
+
+def model_folder(project: Project, model: str) -> Path:
+    """Folder with model.json of a run folder, `runs:/ID` or `models:/NAME@ALIAS` (or /VERSION).
+
+    An alias is resolved here, once. Raises UserMistake when the store knows no such model.
+    """
+    if not model.startswith(("runs:/", "models:/")):
+        return Path(model)
+    uri = f"{model.rstrip('/')}/{_MODEL_NAME}" if model.count("/") == 1 and model.startswith("runs:/") else model
+    target = tempfile.mkdtemp(prefix="stance-model-")
+    atexit.register(shutil.rmtree, target, ignore_errors=True)
+    with _client(project):
+        import mlflow
+
+        try:
+            return Path(mlflow.artifacts.download_artifacts(artifact_uri=uri, dst_path=target)) / "artifacts"
+        except (mlflow.MlflowException, OSError) as fault:
+            if _is_unreachable(fault):
+                raise
+            raise UserMistake(
+                f"{model}: no such model in {without_password(tracking_uri(project))} ({_first_line(fault)})"
+            ) from fault
+
+
+@contextmanager
+def _client(project: Project) -> Iterator["MlflowClient"]:
+    """A client of the configured store whose failures to connect are one clear line."""
+    # The defaults wait 4 to 20 minutes on a server that is gone.
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "20")
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR", "1")
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+    import mlflow
+
+    logging.getLogger("mlflow").setLevel(logging.ERROR)
+    logging.getLogger("alembic").setLevel(logging.ERROR)
+    uri = tracking_uri(project)
+    try:
+        mlflow.set_tracking_uri(uri)
+        mlflow.set_registry_uri(uri)
+        with _first_opening(project, uri):
+            client = mlflow.MlflowClient(uri)
+            client.search_experiments(max_results=1)
+        yield client
+    except (mlflow.MlflowException, OSError) as fault:
+        if isinstance(fault, OSError) or _is_unreachable(fault):
+            raise ServiceGone(
+                f"MLflow at {without_password(uri)} does not answer ({_first_line(fault)}); start it, set "
+                "MLFLOW_TRACKING_URI to one that runs, or train with --set tracking.enabled=false"
+            ) from fault
+        raise
+
+
+@contextmanager
+def _first_opening(project: Project, uri: str) -> Iterator[None]:
+    """Let one process at a time open the default store: several that create it at once crash."""
+    if not uri.startswith("sqlite:"):
+        yield
+        return
+    project.mlflow_database.parent.mkdir(parents=True, exist_ok=True)
+    with project.mlflow_database.with_name("mlflow.db.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _experiment_id(client: "MlflowClient", project: Project, name: str) -> str:
+    found = client.get_experiment_by_name(name)
+    if found is not None:
+        return str(found.experiment_id)
+    # Of SQLite alone MLflow would keep artefacts in the folder that the command happens to run in.
+    location = project.mlflow_artifacts.as_uri() if tracking_uri(project).startswith("sqlite:") else None
+    return str(client.create_experiment(name, artifact_location=location))
+
+
+def _mirror(client: "MlflowClient", project: Project, run: Run, config: dict[str, Any]) -> Mirror:
+    """The MLflow run noted in the folder if this store has it, else a new one."""
+    import mlflow
+
+    uri = tracking_uri(project)
+    if run.mirror.is_file() and (noted := read_json(run.mirror))["uri"] == without_password(uri):
+        try:
+            client.get_run(noted["run_id"])
+            return Mirror(uri, noted["run_id"])
+        except mlflow.MlflowException as fault:
+            if _is_unreachable(fault):
+                raise
+    experiment = _experiment_id(client, project, config["tracking"]["experiment"])
+    opened = client.create_run(experiment, run_name=config["name"])
+    mirror = Mirror(uri, opened.info.run_id)
+    _note(run, mirror, published=False)
+    return mirror
+
+
+def _note(run: Run, mirror: Mirror, published: bool) -> None:
+    write_json(run.mirror, {"uri": without_password(mirror.uri), "run_id": mirror.run_id, "published": published})
+
+
+def _send_figures(client: "MlflowClient", mirror: Mirror, run: Run, config: dict[str, Any]) -> None:
+    import mlflow
+    from mlflow.entities import Metric, Param, RunTag
+
+    metrics, provenance = read_metrics(run), read_json(run.provenance)
+    seconds = int(provenance["started_unix"] * 1000)
+    figures = [Metric(name, value, seconds, 0) for name, value in _flat_metrics(metrics)]
+    for step, epoch in enumerate(read_json(run.history)["epochs"], start=1):
+        figures += [Metric(name, value, seconds, step) for name, value in epoch.items()]
+    params = [Param(name, str(value)[:6000]) for name, value in _flat(config)]
+    tags = {
+        "stance.run_folder": run.folder.name,
+        "stance.model_id": metrics["model_id"],
+        "stance.data_sha256": provenance["data"]["sha256"],
+        "mlflow.source.git.commit": provenance["commit"] or "",
+    }
+    for at in range(0, len(params), 100):
+        client.log_batch(mirror.run_id, params=params[at : at + 100])
+    for at in range(0, len(figures), 1000):
+        client.log_batch(mirror.run_id, metrics=figures[at : at + 1000])
+    client.log_batch(mirror.run_id, tags=[RunTag(name, value) for name, value in tags.items()])
+    import pandas as pd
+
+    rows = pd.read_parquet(run.predictions, columns=["id", "part", "label"])
+    digest = provenance["data"]["sha256"][:32]
+    dataset = mlflow.data.from_pandas(rows, name="statements", targets="label", digest=digest)
+    with mlflow.start_run(run_id=mirror.run_id):
+        mlflow.log_input(dataset, context="evaluation")
+
+
+def _send_files(client: "MlflowClient", mirror: Mirror, run: Run) -> None:
+    for path in (run.config, run.provenance, run.metrics, run.history, run.predictions):
+        client.log_artifact(mirror.run_id, str(path))
+
+
+def _send_model(client: "MlflowClient", mirror: Mirror, run: Run, registered: str | None) -> None:
+    import mlflow
+
+    if registered and client.search_model_versions(f"run_id = '{mirror.run_id}'"):
+        return
+    with mlflow.start_run(run_id=mirror.run_id):
+        logged = mlflow.pyfunc.log_model(
+            name=_MODEL_NAME,
+            python_model=str(_WRAPPER),
+            artifacts={
+                "description": str(run.folder / classifier.DESCRIPTION),
+                "weights": str(run.folder / classifier.FOLDER),
+            },
+            code_paths=[str(_WRAPPER.parent)],
+            pip_requirements=[f"{name}=={version(name)}" for name in _REQUIREMENTS],
+        )
+    if registered:
+        if not client.search_registered_models(f"name = '{registered}'"):
+            client.create_registered_model(registered)
+        client.create_model_version(registered, logged.model_uri, mirror.run_id, model_id=logged.model_id)
+
+
+def _flat(values: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for name, value in values.items():
+        if isinstance(value, dict):
+            yield from _flat(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", value
+
+
+def _flat_metrics(metrics: dict[str, Any]) -> Iterator[tuple[str, float]]:
+    for part in metrics["parts"]:
+        for name, estimate in part["estimates"].items():
+            for end, suffix in (("value", ""), ("low", ".low"), ("high", ".high")):
+                if estimate[end] is not None and math.isfinite(estimate[end]):
+                    yield f"{part['part']}.{name}{suffix}", estimate[end]
+
+
+def _is_unreachable(fault: BaseException) -> bool:
+    words = (
+        "Max retries exceeded",
+        "Connection refused",
+        "timed out",
+        "Failed to establish",
+        "too many 5",
+        "Connection aborted",
+    )
+    return any(word in str(fault) for word in words)
+
+
+def without_password(uri: str) -> str:
+    """The address without the user and password that it may carry."""
+    from urllib.parse import urlsplit, urlunsplit
+
+    split = urlsplit(uri)
+    host = split.netloc.rpartition("@")[2]
+    return urlunsplit(split._replace(netloc=host)) if split.netloc else uri
+
+
+def _first_line(fault: BaseException) -> str:
+    return (str(fault).splitlines() or [type(fault).__name__])[0][:200]

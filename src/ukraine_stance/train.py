@@ -1,0 +1,102 @@
+"""Train one model from one config: data, fit, calibrate, evaluate, save, publish."""
+
+import logging
+import shutil
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ukraine_stance import classifier, models, runs, tracking
+from ukraine_stance.calibration import fit_temperature
+from ukraine_stance.classifier import OUTPUT_COLUMNS, StanceClassifier
+from ukraine_stance.config import ExperimentConfig, resolved_yaml
+from ukraine_stance.corpus import dataset
+from ukraine_stance.corpus.dataset import PARTS, Dataset
+from ukraine_stance.errors import ServiceGone
+from ukraine_stance.evaluation.results import PartResult, gold_columns, measure
+from ukraine_stance.evaluation.uncertainty import Resampling
+from ukraine_stance.files import write_json
+from ukraine_stance.models.protocol import FitReport, LabelledTexts
+from ukraine_stance.project import Project
+from ukraine_stance.runs import Run
+from ukraine_stance.tracking import Mirror
+
+_EVALUATED = ("validation", "test", "articles")
+
+
+def train(project: Project, config: ExperimentConfig, out: Path | None = None, force: bool = False) -> Run:
+    """One run, in `out` or a new folder of the project's runs; the run returned is complete.
+
+    Raises UserMistake for data that cannot be used, ServiceGone when MLflow is on and does not answer before training.
+    A store that goes away later costs a warning: the run is complete and can be published again.
+    """
+    if config.tracking.enabled:
+        tracking.check(project)
+    data = dataset.load(project, config.data, config.seed)
+    folder = out or runs.new_folder(project.runs, config.name)
+    if force:
+        runs.remove(folder)
+    run = runs.start(folder, resolved_yaml(config), _data_facts(data), project.root)
+    mirror = tracking.start(project, run, config.tracking.experiment, config.name) if config.tracking.enabled else None
+    try:
+        _fit_and_evaluate(run, config, data)
+    except BaseException as fault:
+        if mirror is not None:
+            tracking.fail(project, mirror, interrupted=isinstance(fault, KeyboardInterrupt))
+        raise
+    if mirror is not None:
+        _publish(project, run, config)
+    return run
+
+
+def _fit_and_evaluate(run: Run, config: ExperimentConfig, data: Dataset) -> None:
+    training, validation = _labelled(data.part("train")), _labelled(data.part("validation"))
+    model = models.build(config.model, config.seed)
+    report = model.fit(training, validation, run.workspace)
+    calibration = fit_temperature(model.predict(validation.texts, validation.targets).probabilities, validation.gold)
+    trained_on = {"data": config.data.model_dump(mode="json"), "seed": config.seed, "sha256": data.sha256}
+    trained = classifier.save(model, calibration, trained_on, run.folder)
+    write_json(run.history, {"epochs": list(report.history), "facts": _facts(report, calibration.temperature)})
+    how = Resampling(config.evaluation.bootstrap_samples, config.evaluation.confidence_level, config.seed)
+    results, predictions = _evaluate(trained, data, how)
+    metrics = {"model_id": trained.model_id, "parts": [result.as_dict() for result in results]}
+    run.record_results(metrics, predictions)
+    shutil.rmtree(run.workspace, ignore_errors=True)
+
+
+def _evaluate(trained: StanceClassifier, data: Dataset, how: Resampling) -> tuple[list[PartResult], pd.DataFrame]:
+    results, frames = [], []
+    for name in _EVALUATED:
+        rows = data.part(name)
+        if rows.empty:
+            continue
+        scores = trained.score(list(rows["text"]), list(rows["target"]))
+        results.append(measure(name, rows, scores, how))
+        frames.append(pd.concat([rows[["id", "part", "group", "label"]], scores[list(OUTPUT_COLUMNS)]], axis=1))
+    return results, pd.concat(frames, ignore_index=True)
+
+
+def _publish(project: Project, run: Run, config: ExperimentConfig) -> Mirror | None:
+    try:
+        return tracking.publish(project, run, config.model_dump(mode="json"))
+    except ServiceGone as fault:
+        logging.getLogger(__name__).warning(
+            "%s\nthe run is complete; send it later with: stance publish %s", fault, run.folder
+        )
+        return None
+
+
+def _labelled(rows: pd.DataFrame) -> LabelledTexts:
+    return LabelledTexts(tuple(rows["text"]), tuple(rows["target"]), gold_columns(rows))
+
+
+def _data_facts(data: Dataset) -> dict[str, Any]:
+    rows = {name: dict(Counter(data.part(name)["label"])) for name in PARTS}
+    return {"sha256": data.sha256, "rows": rows}
+
+
+def _facts(report: FitReport, temperature: float) -> dict[str, Any]:
+    return {**dict(report.facts), "temperature": float(np.round(temperature, 4))}
