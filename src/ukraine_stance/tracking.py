@@ -28,6 +28,18 @@ _PUBLISHED = "stance.published"
 _WRAPPER = Path(__file__).with_name("mlflow_model.py")
 _REQUIREMENTS = ("mlflow", "scikit-learn", "skops", "torch", "transformers", "safetensors", "pandas", "scipy")
 
+# MLflow has one exception for all of it; what went wrong stands in its text alone.
+_UNREACHABLE = {
+    "Connection refused": "connection refused",
+    "timed out": "timed out",
+    "Name or service not known": "unknown host",
+    "Temporary failure in name resolution": "unknown host",
+    "Connection aborted": "connection aborted",
+    "Connection reset": "connection reset",
+    "too many 5": "the server failed again and again",
+    "Max retries exceeded": "no connection",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Mirror:
@@ -118,8 +130,8 @@ def _client(project: Project) -> Iterator["MlflowClient"]:
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     import mlflow
 
-    logging.getLogger("mlflow").setLevel(logging.ERROR)
-    logging.getLogger("alembic").setLevel(logging.ERROR)
+    for chatty in ("mlflow", "alembic", "urllib3"):
+        logging.getLogger(chatty).setLevel(logging.ERROR)
     uri = tracking_uri(project)
     try:
         mlflow.set_tracking_uri(uri)
@@ -131,7 +143,7 @@ def _client(project: Project) -> Iterator["MlflowClient"]:
     except (mlflow.MlflowException, OSError) as fault:
         if isinstance(fault, OSError) or _is_unreachable(fault):
             raise ServiceGone(
-                f"MLflow at {without_password(uri)} does not answer ({_first_line(fault)}); start it, set "
+                f"MLflow at {without_password(uri)} does not answer ({_reason(fault)}); start it, set "
                 "MLFLOW_TRACKING_URI to one that runs, or train with --set tracking.enabled=false"
             ) from fault
         raise
@@ -255,15 +267,13 @@ def _flat_metrics(metrics: dict[str, Any]) -> Iterator[tuple[str, float]]:
 
 
 def _is_unreachable(fault: BaseException) -> bool:
-    words = (
-        "Max retries exceeded",
-        "Connection refused",
-        "timed out",
-        "Failed to establish",
-        "too many 5",
-        "Connection aborted",
-    )
-    return any(word in str(fault) for word in words)
+    return any(words in str(fault) for words in _UNREACHABLE)
+
+
+def _reason(fault: BaseException) -> str:
+    """Why a store is gone, in a few words: MLflow's own message repeats the address with its password."""
+    known = (said for words, said in _UNREACHABLE.items() if words in str(fault))
+    return next(known, without_password(_first_line(fault)))
 
 
 def without_password(uri: str) -> str:

@@ -97,7 +97,7 @@ experiments = st.builds(
     data=st.builds(
         DataConfig,
         bundled=st.just(True),
-        files=st.lists(texts.map(lambda text: f"{text}.csv"), max_size=3, unique=True).map(tuple),
+        files=st.lists(texts.map(lambda text: f"{text}-1.csv"), max_size=3, unique=True).map(tuple),
         articles=st.sampled_from(["test", "train", "folds"]),
     ),
     model=tfidf | transformer,
@@ -134,6 +134,12 @@ def test_any_config_reads_back_equal_from_its_resolved_yaml(config: ExperimentCo
 def test_any_config_reads_back_equal_from_what_show_prints(config: ExperimentConfig) -> None:
     loaded = read_back(resolved_yaml(config))
     assert read_back(show(loaded)).config == config
+
+
+@pytest.mark.parametrize("name", ["no", "on", "null", "007", "1e3"])
+def test_a_name_that_another_reader_could_take_for_a_value_is_quoted(name: str) -> None:
+    loaded = load(CONFIGS / "train" / "tfidf.yaml", [f"name='{name}'"])
+    assert f'name: "{name}"' in resolved_yaml(loaded.config).splitlines()
 
 
 def test_show_tells_each_value_and_its_origin(monkeypatch: pytest.MonkeyPatch) -> None:

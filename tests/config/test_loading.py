@@ -196,6 +196,7 @@ def test_a_misspelt_required_key_is_one_fault_not_two() -> None:
             "model.bootstrap_samples: unknown key (did you mean 'evaluation.bootstrap_samples'?)",
         ),
         ("  boostrap_samples: 2", "model.boostrap_samples: unknown key (did you mean 'evaluation.bootstrap_samples'?)"),
+        ("  MIN_DOCUMENTS: 2", "model.MIN_DOCUMENTS: unknown key (did you mean 'min_documents'?)"),
         ("  seed: 2", "model.seed: unknown key (did you mean 'seed' at the top level, outside all sections?)"),
         ("  epochs: 2", "model.epochs: unknown key ('epochs' belongs to the family transformer, not to tfidf)"),
         ("sublinear: true", "sublinear: unknown key (did you mean 'model.sublinear'?)"),
@@ -209,6 +210,14 @@ def test_a_misspelt_required_key_is_one_fault_not_two() -> None:
 )
 def test_an_unknown_key_is_refused_with_what_was_meant(line: str, remedy: str) -> None:
     assert only_fault(f"{TFIDF}{line}\n") == f"x.yaml:9:{3 if line[0] == ' ' else 1}: {remedy}"
+
+
+def test_a_dotted_key_in_the_file_does_not_count_as_its_section() -> None:
+    text = TFIDF[: TFIDF.index("model:")] + "model.c: 3\n"
+    assert [line.split(": ")[1:3] for line in faults(text)] == [
+        ["model", "missing (The model; its family decides which keys it has.)"],
+        ["model.c", "unknown key (write the section on a line of its own and its keys below it, indented)"],
+    ]
 
 
 def test_every_repeated_key_is_refused_with_both_positions_nested_ones_too() -> None:
@@ -279,6 +288,7 @@ def test_an_override_makes_a_section_that_the_file_does_not_have() -> None:
         ("modle.c=3", "modle.c: unknown key (did you mean 'model.c'?)"),
         ("sed=3", "sed: unknown key (did you mean 'seed'?)"),
         ("model.min_docs=3", "model.min_docs: unknown key (did you mean 'min_documents'?)"),
+        ("data.patience=3", "data.patience: unknown key (did you mean 'model.patience'?)"),
         ("c=3", "c: unknown key (did you mean 'model.c'?)"),
         ("seed.x=3", "seed.x: unknown key ('seed' has no keys below it)"),
         ("model.c.d=3", "model.c.d: unknown key ('model.c' has no keys below it)"),
@@ -346,6 +356,7 @@ def test_an_override_of_a_list_takes_the_place_of_the_whole_list() -> None:
             "a: 1\n\tb: 2\n",
             "x.yaml:2:1: not YAML: found character '\\t' that cannot start any token (indent with spaces",
         ),
+        ('a: "\\U7FFFFFFF"', "x.yaml:1:1: not YAML (an escape names no character)"),
         ("a: b: c\n", "x.yaml:1:5: not YAML: mapping values are not allowed here (quote a value that holds ': '"),
         ("a: [1\n", "x.yaml:2:1: not YAML: expected ',' or ']'"),
         ("a: !!python/object:os.system x\n", "x.yaml:1:4: tags such as tag:yaml.org,2002:python/object:os.system are"),
@@ -399,6 +410,10 @@ def test_a_byte_order_mark_and_windows_line_ends_are_fine() -> None:
 def test_what_a_file_holds_cannot_break_a_message_into_lines_or_colour_the_terminal() -> None:
     fault = only_fault(TFIDF + '"k\\n\\e[31m": 1\n')
     assert fault.startswith("x.yaml:9:1: k\\n\\x1b[31m: unknown key")
+
+
+def test_a_value_of_many_pages_is_shortened_in_its_message() -> None:
+    assert only_fault(TFIDF, f"seed={'x' * 5000}").endswith(f"found the text '{'x' * 60}...'")
 
 
 # Properties.

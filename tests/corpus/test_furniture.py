@@ -88,7 +88,7 @@ def test_a_dateline_alone_is_dropped_before_and_behind_the_headline(line: str) -
         ("Skip to main content", "navigation"),
         ("Home | Search | Menu", "buttons"),
         ("Share Tweet Print", "buttons"),
-        ("12 comments", "buttons"),
+        ("12 comments", "social"),
         ("By Ada Lindqvist", "byline"),
         ("by Ada Lindqvist and Jon P. Marsh, Veldmark Courier May 3, 2031 9:14 PM 4 min read", "byline"),
         ("Von Ada Lindqvist, Ostrow", "byline"),
@@ -114,6 +114,13 @@ def test_a_dateline_alone_is_dropped_before_and_behind_the_headline(line: str) -
         ("Lesen Sie auch: Veldmark zählt seine Fähren", "teaser"),
         ("Story continues below", "advertisement"),
         ("Advertisement", "buttons"),
+        ("bottom of page", "navigation"),
+        ("Continue reading…", "pointer"),
+        ("The chair on her ferry in May. (Source: Office of the chair)", "caption"),
+        ("The ferries in pictures: https://courier.example/ferries", "contact"),
+        ("Follow the Veldmark Courier on:", "social"),
+        ("13 views 0 comments", "social"),
+        ("Your email address will not be published.", "form"),
         ("Subscribe", "form"),
         ("* indicates required", "form"),
         ("Enter your e-mail address", "form"),
@@ -158,6 +165,8 @@ def test_furniture_between_two_sentences_is_dropped_by_its_rule(line: str, rule:
         "5 ferries left on Monday and 3 more on Tuesday.",
         "— We go where we are needed, she said.",
         "Read the report before you vote, the chair told members.",
+        "More on this is not known, the chair said.",
+        "Europe gave ten billion and Northland two (Source: Institute of Ostrow).",
         "In a letter to all the people of Ostrow she wrote: we thank you.",
     ],
 )
@@ -168,6 +177,7 @@ def test_a_full_sentence_that_sounds_like_furniture_is_kept(line: str) -> None:
 def test_a_title_printed_twice_is_kept_once() -> None:
     assert kept(TITLE, "", TITLE, "", SENTENCE) == [TITLE, SENTENCE]
     assert kept(f"{TITLE} | Veldmark Courier", TITLE, SENTENCE) == [TITLE, SENTENCE]
+    assert kept(TITLE, f"{TITLE}.", SENTENCE) == [TITLE, SENTENCE]
 
 
 def test_a_sentence_printed_twice_in_the_text_is_kept_twice() -> None:
@@ -184,12 +194,31 @@ def test_what_stands_above_the_skip_link_and_a_section_name_is_dropped() -> None
 def test_everything_below_a_feed_is_dropped_but_not_below_a_feed_at_the_top() -> None:
     feed = ("Latest news", "10:15", "Ostrow closes its harbour", "A storm keeps every ferry in the harbour today.")
     assert kept(TITLE, SENTENCE, SECOND, *feed) == [TITLE, SENTENCE, SECOND]
-    assert kept(*feed[:3], SENTENCE, SECOND, THIRD)[-3:] == [SENTENCE, SECOND, THIRD]
+    assert kept(*feed[:2], TITLE, SENTENCE, SECOND, THIRD) == [TITLE, SENTENCE, SECOND, THIRD]
 
 
 def test_titles_below_a_pointer_are_dropped_and_the_article_goes_on() -> None:
     box = ("Read also", "Ostrow closes its harbour for a week", "Northern ports fear the next storm")
     assert kept(TITLE, SENTENCE, *box, SECOND, THIRD) == [TITLE, SENTENCE, SECOND, THIRD]
+    assert kept(TITLE, SENTENCE, *box, "What comes next", SECOND) == [TITLE, SENTENCE, "What comes next", SECOND]
+    assert kept(TITLE, SENTENCE, SECOND, *box, "Northwire", "Fishermen of Ostrow ask for a loan") == [
+        TITLE,
+        SENTENCE,
+        SECOND,
+    ]
+
+
+def test_the_headline_is_the_title_above_the_byline_and_menus_before_it_are_dropped() -> None:
+    menu = ("Analysis Field Report Business Culture and much that is new", "About the team and the jobs we offer")
+    assert kept(*menu, TITLE, "By Ada Lindqvist", SENTENCE) == [TITLE, SENTENCE]
+
+
+def test_between_headline_and_text_names_are_dropped_and_a_standfirst_is_body() -> None:
+    standfirst = "Two crews leave for the islands this month"
+    page = (TITLE, "Ada Lindqvist", "• World, News", standfirst, SENTENCE)
+    assert judged(*page)[-2:] == [(standfirst, "body"), (SENTENCE, "body")]
+    assert kept(*page) == [TITLE, standfirst, SENTENCE]
+    assert kinds(TITLE, "- one ferry", "- two tents") == ["headline", "item", "item"]
 
 
 def test_an_appeal_of_several_lines_goes_and_the_letter_below_stays() -> None:

@@ -102,6 +102,8 @@ def test_a_sentence_is_not_cut_inside(sentence: str) -> None:
         ["The vote is over.", "The crews leave."],
         ["The crews came from the U.S.", "The chair thanked them."],
         ["They left at 5 p.m.", "Northern crews stayed."],
+        ["“Help us!”", "The council voted, the chair said."],
+        ["“Help us!”", "The council said the crews would leave."],
         ["There is no plan B.", "We go on."],
         ["Is it over?", "Nobody knows!", "“We do,” she said."],
         ["The harbour of Ostrow is open.\u00a0", "The crews leave."],
@@ -159,6 +161,11 @@ def test_a_quotation_over_several_paragraphs_is_one() -> None:
         "She said: “We lend two ferries.", "“We do not sell them.", "“Nobody leaves” she added.", "It rained."
     )
     assert [s.quote_id for s in found] == [1, 1, 1, None]
+
+
+def test_straight_marks_left_open_by_each_paragraph_are_one_quotation_too() -> None:
+    found = split('"We lend two ferries. We sell none.', '"Nobody leaves. We stay," she said.', "It rained.")
+    assert [(len(s.text.split()), s.quote_id) for s in found] == [(4, 1), (3, 1), (2, 1), (4, 1), (2, None)]
 
 
 def test_a_quotation_mark_without_a_partner_quotes_nothing() -> None:

@@ -151,15 +151,30 @@ def _length(page: list[_Draft]) -> int:
 
 
 def _drop_pointed_titles(page: list[_Draft]) -> None:
-    """Drop the titles right below 'Read more' or a feed's heading; a short one may be the article's cross-head."""
-    inside = False
+    """Drop the titles right below 'Read more' or a feed's heading, once the article has begun.
+
+    A short title right above a sentence may be the article's own cross-head and is left.
+    """
+    begun = False
+    run: list[_Draft] | None = None
     for draft in page:
-        if draft.dropped_as in {"pointer", "feed"}:
-            inside = True
+        if draft.dropped_as in {"pointer", "feed"} and begun:
+            run = run or []
+        elif draft.is_kept and draft.is_title:
+            if run is not None:
+                run.append(draft)
         elif draft.is_kept:
-            inside = inside and draft.is_title and line_shapes.word_count(draft.text) >= 5
-            if inside:
-                draft.dropped_as = "teaser"
+            begun = begun or line_shapes.is_sentence(draft.text)
+            _drop_run(run or [], before_text=True)
+            run = None
+    _drop_run(run or [], before_text=False)
+
+
+def _drop_run(titles: list[_Draft], before_text: bool) -> None:
+    if before_text and titles and line_shapes.word_count(titles[-1].text) < 5:
+        titles = titles[:-1]
+    for title in titles:
+        title.dropped_as = "teaser"
 
 
 def _drop_teaser_cards(page: list[_Draft]) -> None:
@@ -181,33 +196,51 @@ def _drop_teaser_cards(page: list[_Draft]) -> None:
 
 
 def _find_headline(page: list[_Draft]) -> None:
-    """Take the first title as the headline, past datelines and section names, and drop where it is printed again."""
+    """Take the title above the byline, else the first, as the headline; drop where it is printed again."""
+    _drop_above_byline(page)
     kept = [draft for draft in page if draft.is_kept]
     while len(kept) > 1 and (rule := _rule_above_headline(kept[0].text, kept[1])):
         kept.pop(0).dropped_as = rule
     if not kept or not kept[0].is_title:
         return
     headline = kept[0]
+    headline.kind, headline.rule = "headline", "first title"
     for later in kept[1:]:
         if line_shapes.same_title(headline.text, later.text):
             later.dropped_as = "title printed twice"
-    headline.kind, headline.rule = "headline", "first title"
-    _drop_lead_furniture(kept[1:4])
+    _judge_lead([draft for draft in kept[1:] if draft.is_kept])
+
+
+def _drop_above_byline(page: list[_Draft]) -> None:
+    """Drop the titles before the one that a byline follows: menus, and names of sections."""
+    titles: list[_Draft] = []
+    for draft in page:
+        if draft.dropped_as == "byline" and titles:
+            for earlier in titles[:-1]:
+                earlier.dropped_as = "navigation"
+            return
+        if draft.is_kept and not draft.is_title:
+            return
+        titles += [draft] if draft.is_kept else []
 
 
 def _rule_above_headline(text: str, following: _Draft) -> str | None:
     if line_shapes.is_dateline(text):
         return "dateline"
-    if line_shapes.same_title(text, following.text) and len(text) > len(following.text):
+    if line_shapes.same_title(text, following.text) and len(text) > len(following.text) and following.is_title:
         return "title printed twice"
     is_label = line_shapes.word_count(text) <= 2 and line_shapes.is_title(text)
     return "section name" if is_label and following.is_title and line_shapes.word_count(following.text) >= 4 else None
 
 
-def _drop_lead_furniture(lead: list[_Draft]) -> None:
-    for draft in lead:
-        if draft.is_kept and line_shapes.is_dateline(draft.text):
-            draft.dropped_as = "dateline"
+def _judge_lead(below: list[_Draft]) -> None:
+    """Judge what stands between the headline and the first sentence: no cross-head, but names, places, a standfirst."""
+    ends = (index for index, draft in enumerate(below[:6]) if not draft.is_title and draft.kind != "item")
+    for draft in below[: next(ends, 0)]:
+        if line_shapes.word_count(draft.text) <= 3:
+            draft.dropped_as = "dateline" if line_shapes.is_dateline(draft.text) else "name below the headline"
+        elif draft.kind is None:
+            draft.kind, draft.rule = "body", "standfirst"
 
 
 def _find_crossheads(page: list[_Draft]) -> None:
@@ -215,5 +248,5 @@ def _find_crossheads(page: list[_Draft]) -> None:
     kept = [draft for draft in page if draft.is_kept]
     for draft in kept[:-1]:
         short = draft.is_title and line_shapes.word_count(draft.text) <= 10
-        if draft.kind is None and short and not draft.text.startswith(("“", '"', "„", "«", "»")):
+        if short and draft.kind is None and not draft.text.startswith(("“", '"', "„", "«", "»")):
             draft.kind, draft.rule = "crosshead", "short title above text"

@@ -24,15 +24,19 @@ _FEED = (
     r"|about (?:the )?authors?|from our partners|around the web|meistgelesen|mehr nachrichten)"
 )
 _POINTER = (
-    r"(?:read (?:more|also|next)|also read|see also|(?:watch|listen) (?:more|also|now)|more on (?:this|the)\b.*"
-    r"|related(?: (?:stor(?:y|ies)|articles?|news|topics?|content|reading))?|recommended(?: for you)?|up next"
-    r"|don['’]t miss|you (?:may|might) (?:also )?like|lesen sie (?:auch|mehr)|mehr zum thema|mehr dazu)"
+    r"(?:read (?:more|also|next)|also read|see also|(?:watch|listen) (?:more|also|now)|more on this(?: story)?"
+    r"|related(?: (?:stor(?:y|ies)|posts?|articles?|news|topics?|content|reading))?|continue reading|up next"
+    r"|recommended(?: for you)?|don['’]t miss|you (?:may|might) (?:also )?like|lesen sie (?:auch|mehr)|mehr zum thema|mehr dazu)"
 )
 
 _RULES: dict[str, tuple[str, ...]] = {
-    "navigation": (r"^(?:skip|jump) to (?:the )?(?:main )?(?:content|navigation)\b", r"^zum inhalt\b"),
+    "navigation": (
+        r"^(?:skip|jump) to (?:the )?(?:main )?(?:content|navigation)\b",
+        r"^zum inhalt\b",
+        r"^(?:top|bottom) of page$",
+    ),
     "feed": (rf"^{_FEED}\s*:?$",),
-    "pointer": (rf"^\W*{_POINTER}\s*[:>»|]?$",),
+    "pointer": (rf"^\W*{_POINTER}\s*[:>»|…]?$",),
     "teaser": (rf"^\W*{_POINTER}\s*[:|]", r"^\W*read more (?:about|on|in|at|here)\b"),
     "credit": (
         r"\bcontributed to this (?:report|story|article)\b",
@@ -45,6 +49,7 @@ _RULES: dict[str, tuple[str, ...]] = {
         rf"[(\[]{_PICTURE}\s*(?:[:/©]|by\b|courtesy\b){_IN_BRACKETS}[)\]]\.?$",
         r"[(\[](?:file (?:photo|picture|image)|(?:archiv|symbol)(?:bild|foto))[)\]]\.?$",
         rf"[.|/–—]\s*(?:{_PICTURE}|credit)s?\s*:\s*\S.{{0,80}}$",
+        r"[.!?\"”]\s*\((?:source|credit|courtesy)\b[^()]*\)$",
         r"©[^.]{0,60}$",
     ),
     "audio note": (
@@ -56,13 +61,18 @@ _RULES: dict[str, tuple[str, ...]] = {
     "advertisement": (r"^\W*(?:story|article|text) continues (?:below|after)\b", r"^sponsored (?:by|content)\b"),
     "copyright": (r"^(?:©|\(c\)|copyright (?:©|\(c\)|\d))", r"\ball rights reserved\b"),
     "tags": (r"^(?:tags?|topics?|keywords|categories|filed under|themen|schlagworte)\s*(?::|$)", r"^(?:#\w+[\s,]*)+$"),
-    "contact": (r"^(?:https?://\S+|www\.\S+|\S+@\S+\.\w+|@\w+)$",),
-    "social": (r"^(?:share (?:this|on|via)|(?:follow|find|like|join) us|tweet this)\b", r"^follow @"),
+    "contact": (r"^(?:https?://\S+|www\.\S+|\S+@\S+\.\w+|@\w+)$", r"^(?:\S+\s+){0,9}https?://\S+$"),
+    "social": (
+        r"^(?:share (?:this|on|via)|(?:follow|find|like|join) us|tweet this|pin it)\b",
+        r"^follow @|^follow\b.{1,40}\bon\b[^.]{0,30}:$",
+        r"^(?:\d+\s*(?:views?|comments?|shares?|likes?)\W*)+$",
+    ),
     "form": (
         r"^\W*(?:(?:\w+ )?indicates )?required(?: fields?)?$",
         r"^(?:please,? )?enter (?:your|a|an|the|correct|valid)\b.*\be-?mail",
         r"^(?:subscribe|sign up|register)(?: (?:now|here|today))?\W*$",
         r"^(?:subscribe|sign up|register)\b.*\b(?:newsletter|updates|inbox|e-?mails?)\b",
+        r"^your e-?mail address\b",
     ),
 }
 # These speak to the reader in ordinary sentences, so a line with a quotation in it is never one of them.
@@ -156,7 +166,9 @@ def _is_byline(text: str) -> bool:
 
 
 def _is_source(text: str) -> bool:
-    opening = re.match(r"(?:sources?|quellen?|via)\s*:\s*", text, re.IGNORECASE)
+    opening = re.match(
+        r"(?:sources?|quellen?|fuente|fonte|sursa|źródło|джерело|kaynak|via)\s*:\s*", text, re.IGNORECASE
+    )
     if opening is None:
         return False
     rest = text[opening.end() :]

@@ -16,7 +16,7 @@ _FIGURE = (
 )
 _AROUND_DATE = (
     r"[ap]\.?m\.?|gmt|utc|[ce]e?s?t|[ep][ds]?t|msk|uhr|updated|published|posted|modified|created|last|on|at|am|um|stand"
-    r"|min(?:ute)?s?|hours?|days?|read|reading|time|ago|yesterday|today"
+    r"|date|min(?:ute)?s?|hours?|days?|read|reading|time|ago|yesterday|today"
 )
 _DATE_WORD = re.compile(f"{_MONTH}|{_WEEKDAY}|{_FIGURE}|{_AROUND_DATE}", re.IGNORECASE)
 _NAME_WORD = re.compile(r"[A-ZÀ-ÖØ-ÞĀ-ɏЀ-Я][\w.'’-]*|and|und|of|in|for|für|the|de|van|von|der|bin|al|la|&")
@@ -55,8 +55,9 @@ def has_speaker_tag(text: str) -> bool:
 
 
 def same_title(one: str, other: str) -> bool:
-    """True for the same title twice, also where one of them has the site's name after a bar or dash."""
-    short, long = sorted((" ".join(one.casefold().split()), " ".join(other.casefold().split())), key=len)
+    """True for the same title twice, also where one has a full stop or, after a bar or dash, the site's name."""
+    titles = (" ".join(text.casefold().split()).rstrip(".") for text in (one, other))
+    short, long = sorted(titles, key=len)
     return long.startswith(short) and (short == long or _SITE_NAME.fullmatch(long[len(short) :]) is not None)
 
 

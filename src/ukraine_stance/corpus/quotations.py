@@ -1,11 +1,13 @@
 """Where quotations stand in a text; sentences of one quotation must be known as such, also across paragraphs."""
 
+import re
 from dataclasses import dataclass
 
 # An opening mark and what may close it; German closes with the mark that opens in English.
 _CLOSERS = {"“": "”", "„": "“”", "«": "»", "»": "«", '"': '"', "‘": "’", "'": "'"}
 # These are apostrophes too, so they close a quotation only after punctuation and are never waited for in vain.
 _SINGLE = frozenset("‘'")
+_MARK = re.compile(f"[{''.join(_CLOSERS)}]")
 _PUNCTUATION = frozenset(".,!?…;:–—")
 
 
@@ -21,12 +23,10 @@ class Quotation:
 def find(text: str) -> list[Quotation]:
     """Find the outermost quotations in order; only the last can be open."""
     found: list[Quotation] = []
-    position = 0
-    while position < len(text):
-        quotation = _at(text, position)
-        if quotation:
-            found.append(quotation)
-        position = quotation.end if quotation else position + 1
+    for mark in _MARK.finditer(text):
+        if not found or mark.start() >= found[-1].end:
+            quotation = _at(text, mark.start())
+            found += [quotation] if quotation else []
     return found
 
 

@@ -4,7 +4,7 @@ Every offset is exact: `text == article.body[start:end]`, and between two statem
 """
 
 import re
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterator
 from itertools import pairwise
 
@@ -30,7 +30,7 @@ _TIME_AFTER_CLOCK = re.compile(
     r"(?:\w+ ){0,2}time\b|(?:GMT|UTC|[CEMPW]E?[SD]?T|MSK)\b|on\b|(?:Sun|Mon|Tues|Wednes|Thurs|Fri|Satur)day\b"
 )
 # Two letters after a dot inside a word are a site's country ('Example.Az') unless they are a word.
-_SHORT_WORDS = frozenset("am an as at be by do go he if in is it me my no of oh on or so to un up us we".split())
+_SHORT_WORDS = frozenset("am an as at be by do eu go he if in is it me my no of oh on or so to uk un up us we".split())
 _SITE_ENDINGS = frozenset("com org net info news media press online".split())
 _SAID = (
     r"(?:said|says|added|adds|asked|asks|told|replied|answered|warned|stressed|noted|wrote|writes|explained|insisted"
@@ -39,10 +39,10 @@ _SAID = (
 _AFTER_SAID = (
     r"on|in|at|during|after|before|to|late|later|earlier|when|while|as|from|by|via|last|this|yesterday|today|\w+day"
 )
-# At most 14 words with nothing said in them: 'President Doe told reporters in the capital.'
+# At most 14 words with nothing said in them: 'Ana Doe, the president, told reporters in the capital.'
 _ATTRIBUTION = re.compile(
-    rf"(?=(?:\S+\s+){{1,13}}\S+$)(?!.*\bthat\b)[A-Z][^.?!\"“”]*?\s{_SAID}\b(?:\s+(?:reporters|journalists|lawmakers))?"
-    rf"(?:[,.]|\s+(?:{_AFTER_SAID})\b|$)"
+    r"(?=(?:\S+\s+){1,13}\S+$)(?!.*\bthat\b)[A-Z][\w.'’-]*(?:\s[\w.'’-]+){0,5}?(?:,[^,]{1,60},)?"
+    rf"\s{_SAID}\b(?:\s(?:reporters|journalists|lawmakers))?(?:[,.]|\s(?:{_AFTER_SAID})\b|$)"
 )
 _CLOSED_QUOTE = re.compile(r"[.?!…][\"”’“»]$")
 _LONGEST_WORD = 60
@@ -166,15 +166,22 @@ def _quote_ids(article: Article, statements: list[tuple[int, int]]) -> list[int 
     """Number the quotations that hold several statements, from 1; a statement that touches two of them joins them."""
     numbers: dict[int, int] = {}
     touched: list[int | None] = []
-    quoted = _quoted(article)
+    waiting = deque(_quoted(article))
     for start, end in statements:
-        keys = [key for key, first, last in quoted if start < last and first < end]
+        while waiting and waiting[0][2] <= start:
+            waiting.popleft()
+        keys = []
+        for key, first, _ in waiting:
+            if first >= end:
+                break
+            keys.append(key)
         number = next((numbers[key] for key in keys if key in numbers), len(touched) + 1)
         numbers.update(dict.fromkeys(keys, number))
         touched.append(number if keys else None)
     sizes = Counter(touched)
     several = [number for number, size in sizes.items() if number is not None and size > 1]
-    return [several.index(number) + 1 if number in several else None for number in touched]
+    renumbered: dict[int | None, int] = {number: place for place, number in enumerate(several, start=1)}
+    return [renumbered.get(number) for number in touched]
 
 
 def _quoted(article: Article) -> list[tuple[int, int, int]]:
