@@ -93,6 +93,13 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
     return made
 
 
+@pytest.fixture(scope="module")
+def mirrored(server: Server, project: Project, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("MLFLOW_TRACKING_URI", server.uri)
+        return _train(project, tmp_path_factory.mktemp("mirrored") / "run", registered_model="mirrored")
+
+
 @pytest.fixture(autouse=True)
 def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
@@ -104,11 +111,8 @@ def _train(project: Project, out: Path, **tracking_values: object) -> Run:
     return recipe.train(project, load_config(CONFIG, ["evaluation.bootstrap_samples=100", *sets]).config, out)
 
 
-def test_a_run_is_mirrored_in_a_server(
-    server: Server, project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", server.uri)
-    run = _train(project, tmp_path / "run", registered_model="mirrored")
+def test_a_run_is_mirrored_in_a_server(server: Server, mirrored: Run) -> None:
+    run = mirrored
     shown = mlflow.MlflowClient(server.uri).get_run(read_json(run.mirror)["run_id"])
     metrics = read_json(run.metrics)
     test = next(part for part in metrics["parts"] if part["part"] == "test")
@@ -122,28 +126,23 @@ def test_a_run_is_mirrored_in_a_server(
     assert {"config.yaml", "metrics.json", "provenance.json", "predictions.parquet"} <= files
 
 
-def test_a_registered_model_gives_as_many_rows_as_it_is_given(
-    server: Server, project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", server.uri)
-    run = _train(project, tmp_path / "run", registered_model="rows")
+def test_a_registered_model_gives_as_many_rows_as_it_is_given(server: Server, mirrored: Run) -> None:
     mlflow.set_tracking_uri(server.uri)
     texts = ["They will send more.", "They will send no more.", "They met in the harbour town."]
-    scored = mlflow.pyfunc.load_model("models:/rows/1").predict(pd.DataFrame({"text": texts, "id": [7, 8, 9]}))
+    scored = mlflow.pyfunc.load_model("models:/mirrored/1").predict(pd.DataFrame({"text": texts, "id": [7, 8, 9]}))
     assert list(scored["text"]) == texts and list(scored["id"]) == [7, 8, 9]
-    own = run.load().predict(texts)
+    own = mirrored.load().predict(texts)
     pd.testing.assert_frame_equal(scored[list(OUTPUT_COLUMNS)], own[list(OUTPUT_COLUMNS)])
 
 
 def test_a_model_is_found_by_run_version_and_alias(
-    server: Server, project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    server: Server, project: Project, mirrored: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", server.uri)
-    run = _train(project, tmp_path / "run", registered_model="named")
-    mlflow.MlflowClient(server.uri).set_registered_model_alias("named", "champion", "1")
-    run_id = read_json(run.mirror)["run_id"]
-    for name in (f"runs:/{run_id}", "models:/named/1", "models:/named@champion"):
-        assert load(tracking.model_folder(project, name)).model_id == run.load().model_id
+    mlflow.MlflowClient(server.uri).set_registered_model_alias("mirrored", "champion", "1")
+    run_id = read_json(mirrored.mirror)["run_id"]
+    for name in (f"runs:/{run_id}", "models:/mirrored/1", "models:/mirrored@champion"):
+        assert load(tracking.model_folder(project, name)).model_id == mirrored.load().model_id
 
 
 @pytest.mark.parametrize("name", ["models:/absent@champion", "models:/absent/1", "runs:/0123456789abcdef"])

@@ -99,7 +99,7 @@ def config_schema() -> None:
     """Print the JSON schema of a config, for editors."""
     from ukraine_stance import config as configs
 
-    print(json.dumps(configs.json_schema(), indent=2))
+    print(json.dumps(configs.json_schema(), indent=2, ensure_ascii=False))
 
 
 @app.command("train")

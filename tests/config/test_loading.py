@@ -316,10 +316,11 @@ def test_an_override_of_many_pages_is_refused() -> None:
 
 
 def test_switching_the_family_by_an_override_is_one_fault_that_makes_sense() -> None:
-    fault, own = faults(TFIDF, "model.family=transformer", "model.epochs=0")
+    fault, epochs, c = faults(TFIDF, "model.family=transformer", "model.epochs=0", "model.c=3")
     assert fault.startswith("--set model.family=transformer: model.family: the file's model is of the family tfidf; ")
-    assert "c, class_weight belong to tfidf; transformer also needs checkpoint, batch_size, " in fault
-    assert own == "--set model.epochs=0: model.epochs: must be at least 1, found the whole number 0"
+    assert "; class_weight belong to tfidf; transformer also needs checkpoint, batch_size, " in fault
+    assert epochs == "--set model.epochs=0: model.epochs: must be at least 1, found the whole number 0"
+    assert c == "--set model.c=3: model.c: unknown key ('c' belongs to the family tfidf, not to transformer)"
 
 
 def test_faults_of_overrides_are_told_even_when_the_file_cannot_be_read() -> None:
@@ -350,6 +351,7 @@ def test_an_override_of_a_list_takes_the_place_of_the_whole_list() -> None:
         ("\njust words\n", "x.yaml:2:1: a config is a mapping of keys to values (key: value)"),
         ("a: 1\n---\nb: 2\n", "x.yaml:2:1: a second document begins (a config is one document; remove '---')"),
         ("a: 1\nb: é".encode("latin-1"), "x.yaml:2:4: not UTF-8 (save the file as UTF-8)"),
+        (b"\xef\xbb\xbfa: \x01", "x.yaml:1:4: holds a control character"),
         ("a: \x01", "x.yaml:1:4: holds a control character, which YAML does not allow"),
         ('a: "\\UFFFFFFFF"', "x.yaml:1:1: not YAML (an escape names no character)"),
         (

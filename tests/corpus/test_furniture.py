@@ -91,6 +91,7 @@ def test_a_dateline_alone_is_dropped_before_and_behind_the_headline(line: str) -
         ("12 comments", "social"),
         ("By Ada Lindqvist", "byline"),
         ("by Ada Lindqvist and Jon P. Marsh, Veldmark Courier May 3, 2031 9:14 PM 4 min read", "byline"),
+        ("by Ada Lindqvist and the Courier's sea desk May 3, 2031 9:14 PM 4 min read", "byline"),
         ("Von Ada Lindqvist, Ostrow", "byline"),
         ("(Reporting by Ada Lindqvist; editing by Jon Marsh)", "credit"),
         ("Reporting by Ada Lindqvist", "byline"),
@@ -116,6 +117,7 @@ def test_a_dateline_alone_is_dropped_before_and_behind_the_headline(line: str) -
         ("Advertisement", "buttons"),
         ("bottom of page", "navigation"),
         ("Continue reading…", "pointer"),
+        ("Source link", "pointer"),
         ("The chair on her ferry in May. (Source: Office of the chair)", "caption"),
         ("The ferries in pictures: https://courier.example/ferries", "contact"),
         ("Follow the Veldmark Courier on:", "social"),
@@ -178,6 +180,7 @@ def test_a_title_printed_twice_is_kept_once() -> None:
     assert kept(TITLE, "", TITLE, "", SENTENCE) == [TITLE, SENTENCE]
     assert kept(f"{TITLE} | Veldmark Courier", TITLE, SENTENCE) == [TITLE, SENTENCE]
     assert kept(TITLE, f"{TITLE}.", SENTENCE) == [TITLE, SENTENCE]
+    assert kept(f"{TITLE} | Courier", f"{TITLE}.", SENTENCE) == [f"{TITLE} | Courier", SENTENCE]
 
 
 def test_a_sentence_printed_twice_in_the_text_is_kept_twice() -> None:
@@ -208,9 +211,16 @@ def test_titles_below_a_pointer_are_dropped_and_the_article_goes_on() -> None:
     ]
 
 
-def test_the_headline_is_the_title_above_the_byline_and_menus_before_it_are_dropped() -> None:
+def test_menus_above_a_navigation_line_or_above_a_title_that_stands_twice_are_dropped() -> None:
     menu = ("Analysis Field Report Business Culture and much that is new", "About the team and the jobs we offer")
-    assert kept(*menu, TITLE, "By Ada Lindqvist", SENTENCE) == [TITLE, SENTENCE]
+    assert kept(*menu, "News Feed", "Edit", TITLE, "By Ada Lindqvist", SENTENCE) == [TITLE, SENTENCE]
+    assert kept(*menu, TITLE, "", TITLE, SENTENCE) == [TITLE, SENTENCE]
+
+
+def test_a_headline_is_no_menu_because_a_standfirst_and_a_byline_follow() -> None:
+    page = (TITLE, "Share", "Two crews leave for the islands this month", "By Ada Lindqvist", SENTENCE)
+    assert kinds(*page) == ["headline", "body", "body"]
+    assert kinds(TITLE, "News feed", SENTENCE, SECOND) == ["headline", "body", "body"]
 
 
 def test_between_headline_and_text_names_are_dropped_and_a_standfirst_is_body() -> None:

@@ -104,6 +104,7 @@ def test_a_sentence_is_not_cut_inside(sentence: str) -> None:
         ["They left at 5 p.m.", "Northern crews stayed."],
         ["“Help us!”", "The council voted, the chair said."],
         ["“Help us!”", "The council said the crews would leave."],
+        ["The harbour stays open.", "eFerry, the operator, said no more."],
         ["There is no plan B.", "We go on."],
         ["Is it over?", "Nobody knows!", "“We do,” she said."],
         ["The harbour of Ostrow is open.\u00a0", "The crews leave."],

@@ -196,8 +196,8 @@ def _drop_teaser_cards(page: list[_Draft]) -> None:
 
 
 def _find_headline(page: list[_Draft]) -> None:
-    """Take the title above the byline, else the first, as the headline; drop where it is printed again."""
-    _drop_above_byline(page)
+    """Take the first title that is not a menu, section or place as the headline; drop where it is printed again."""
+    _drop_above_headline(page)
     kept = [draft for draft in page if draft.is_kept]
     while len(kept) > 1 and (rule := _rule_above_headline(kept[0].text, kept[1])):
         kept.pop(0).dropped_as = rule
@@ -211,17 +211,23 @@ def _find_headline(page: list[_Draft]) -> None:
     _judge_lead([draft for draft in kept[1:] if draft.is_kept])
 
 
-def _drop_above_byline(page: list[_Draft]) -> None:
-    """Drop the titles before the one that a byline follows: menus, and names of sections."""
-    titles: list[_Draft] = []
+def _drop_above_headline(page: list[_Draft]) -> None:
+    """Drop menus and names of sections: titles before a navigation line, or before a title that is printed twice.
+
+    A byline tells nothing here, since a standfirst may stand between the headline and it.
+    """
+    above: list[_Draft] = []
+    menu: list[_Draft] = []
     for draft in page:
-        if draft.dropped_as == "byline" and titles:
-            for earlier in titles[:-1]:
-                earlier.dropped_as = "navigation"
-            return
-        if draft.is_kept and not draft.is_title:
-            return
-        titles += [draft] if draft.is_kept else []
+        if draft.dropped_as in {"navigation", "feed"}:
+            menu = list(above)
+        elif draft.is_kept and not draft.is_title:
+            break
+        elif draft.is_kept:
+            menu = next((above[:index] for index, title in enumerate(above) if title.text == draft.text), menu)
+            above.append(draft)
+    for draft in menu if len(menu) < len(above) else []:
+        draft.dropped_as = "navigation"
 
 
 def _rule_above_headline(text: str, following: _Draft) -> str | None:

@@ -26,7 +26,8 @@ _FEED = (
 _POINTER = (
     r"(?:read (?:more|also|next)|also read|see also|(?:watch|listen) (?:more|also|now)|more on this(?: story)?"
     r"|related(?: (?:stor(?:y|ies)|posts?|articles?|news|topics?|content|reading))?|continue reading|up next"
-    r"|recommended(?: for you)?|don['’]t miss|you (?:may|might) (?:also )?like|lesen sie (?:auch|mehr)|mehr zum thema|mehr dazu)"
+    r"|recommended(?: for you)?|source link|don['’]t miss|you (?:may|might) (?:also )?like"
+    r"|lesen sie (?:auch|mehr)|mehr zum thema|mehr dazu)"
 )
 
 _RULES: dict[str, tuple[str, ...]] = {
@@ -38,6 +39,7 @@ _RULES: dict[str, tuple[str, ...]] = {
     "feed": (rf"^{_FEED}\s*:?$",),
     "pointer": (rf"^\W*{_POINTER}\s*[:>»|…]?$",),
     "teaser": (rf"^\W*{_POINTER}\s*[:|]", r"^\W*read more (?:about|on|in|at|here)\b"),
+    "byline": (r"(?-i:^[Bb]y [A-Z].*(?:\d{1,2}:\d\d(?: ?[AaPp]\.?[Mm]\.?)?|min(?:utes?)? read)$)",),
     "credit": (
         r"\bcontributed to this (?:report|story|article)\b",
         r"^\(.*\b(?:reporting|editing|writing) by\b.*\)$",

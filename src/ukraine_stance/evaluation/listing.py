@@ -64,7 +64,7 @@ class Listing:
 
 
 def list_statements(found: Evaluation) -> Listing:
-    """All mistakes of any model by falling confidence, then what all have right in the data's order, until it is full."""
+    """All mistakes of any model by falling confidence, then what all have right in the data's order, until full."""
     columns = [_columns(found, part) for part in found.rows]
     places = [(part, row) for part in columns for row in range(len(part.ids))]
     certainty = np.concatenate([_certainty_of_mistakes(part) for part in columns])

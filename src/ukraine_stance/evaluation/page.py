@@ -1,0 +1,222 @@
+"""Results as one self-contained HTML page: no network, no script but its own, every text escaped."""
+
+import base64
+import hashlib
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import jinja2
+from markupsafe import Markup
+
+from ukraine_stance.evaluation.figures import (
+    COLOURS,
+    SHAPES,
+    UNIT_SCALE,
+    Scale,
+    Whisker,
+    scale_around_zero,
+    shortened,
+    whisker_plot,
+)
+from ukraine_stance.evaluation.listing import clean, list_statements
+from ukraine_stance.evaluation.metrics import METRICS
+from ukraine_stance.evaluation.results import Comparison, Evaluation, PartResult
+from ukraine_stance.evaluation.uncertainty import Estimate
+from ukraine_stance.labels import ORDER, TARGET
+
+_HEADLINE = {
+    "macro_f1": ("macro-F1", "mean of the F1 of favor, against and neutral; each counts the same"),
+    "favor_against_f1": ("mean F1 favor+against", "mean of the F1 of the two sides; neutral counts by its mistakes"),
+    "accuracy": ("accuracy", "share of statements whose label is right"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Panel:
+    """A plot with its title and what its figure means."""
+
+    title: str
+    meaning: str
+    plot: Markup
+
+
+@dataclass(frozen=True, slots=True)
+class _Cell:
+    """An estimate in words; `key` is what a table sorts by, None where the figure is undefined."""
+
+    value: str
+    interval: str
+    key: float | None
+
+    @classmethod
+    def of(cls, estimate: Estimate, in_points: bool = False) -> "_Cell":
+        """Three decimals; in points, for differences, hundred times as many with a sign and one decimal."""
+        if math.isnan(estimate.value):
+            return cls("undefined", "", None)
+        shown = _signed_points if in_points else _three_decimals
+        interval = "[no interval]"
+        if not math.isnan(estimate.low):
+            interval = f"[{shown(estimate.low)}, {shown(estimate.high)}]"
+        return cls(shown(estimate.value), interval, estimate.value)
+
+    def __str__(self) -> str:
+        return f"{self.value} {self.interval}".strip()
+
+
+@dataclass(frozen=True, slots=True)
+class _Model:
+    """How a model is named and drawn; `colour` is a class of the style sheet."""
+
+    name: str
+    model_id: str
+    colour: str
+    shape: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """What the page says about one part; results are in the order of the models."""
+
+    name: str
+    results: list[PartResult]
+    comparisons: list[Comparison]
+    headline: list[_Panel]
+    differences: list[_Panel]
+    notices: list[str]
+
+
+def render(found: Evaluation, mark: str, results_file: str, predictions_file: str) -> str:
+    """The page; `mark` tells it from pages of others, the two files lie beside it."""
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("ukraine_stance", "evaluation"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "number": lambda count: f"{count:,}",
+        "share": lambda part, whole: f"{part / whole:.0%}" if whole else "none",
+        "shade": lambda part, whole: round(10 * part / whole) if whole else 0,
+        "sha256": lambda text: base64.b64encode(hashlib.sha256(str(text).encode()).digest()).decode(),
+        "zip": lambda first, second: zip(first, second, strict=True),
+        "words": _words,
+        "cell": lambda estimate: _Cell.of(estimate),
+        "points_cell": lambda estimate: _Cell.of(estimate, in_points=True),
+    }
+    files = {"mark": mark, "results_file": results_file, "predictions_file": predictions_file}
+    return clean(environment.get_template("page.html.j2").render({**files, **_context(found)}))
+
+
+def _context(found: Evaluation) -> dict[str, Any]:
+    parts = [_part(found, name) for name in found.rows]
+    listing = list_statements(found)
+    target = _target_words(found)
+    models = _models(found)
+    part_column = ["part"] if len(parts) > 1 else []
+    return {
+        "models": models,
+        "title": f"Stance toward {target}: {', '.join(found.names)}",
+        "target": target,
+        "level": f"{100 * found.results[0].level:g} %",
+        "parts": parts,
+        "notices": [*found.warnings, *(f"{part.name}: {notice}" for part in parts for notice in part.notices)],
+        "metrics": list(METRICS),
+        "order": [str(label) for label in ORDER],
+        "listing": listing,
+        "columns": ["id", *part_column, "statement", "gold", *(f"confidence of {name}" for name in found.names)],
+    }
+
+
+def _target_words(found: Evaluation) -> str:
+    columns = [rows["target"] for rows in found.rows.values() if "target" in rows]
+    targets = list(dict.fromkeys(str(target) for column in columns for target in column)) or [TARGET]
+    return " or ".join(targets) if len(targets) < 4 else f"{targets[0]} or one of {len(targets) - 1} other targets"
+
+
+def _models(found: Evaluation) -> list[_Model]:
+    named = enumerate(zip(found.names, found.model_ids, strict=True))
+    return [_Model(name, key, f"m{n % COLOURS}", SHAPES[n % len(SHAPES)][1]) for n, (name, key) in named]
+
+
+def _part(found: Evaluation, name: str) -> _Part:
+    results = [result for result in found.results if result.part == name]
+    comparisons = [one for one in found.comparisons if one.part == name]
+    return _Part(
+        name=name,
+        results=results,
+        comparisons=comparisons,
+        headline=_headline_panels(found.names, name, results),
+        differences=_difference_panels(name, comparisons),
+        notices=[*dict.fromkeys(note for result in results for note in result.notes), *_row_notices(found, name)],
+    )
+
+
+def _row_notices(found: Evaluation, part: str) -> list[str]:
+    """What the rows themselves tell: answers withheld and texts cut, by model."""
+    notices = []
+    for model, predictions in zip(found.names, found.predictions[part], strict=True):
+        abstained = int((~predictions["stance"].isin(list(ORDER))).sum())
+        if abstained:
+            notices.append(f"{model} abstains on {abstained:,} statements; its most probable label is counted there")
+        truncated = int(predictions["truncated"].sum()) if "truncated" in predictions else 0
+        if truncated:
+            notices.append(f"{model} read only the beginning of {truncated:,} statements, which are too long for it")
+    return notices
+
+
+def _headline_panels(names: Sequence[str], part: str, results: list[PartResult]) -> list[_Panel]:
+    panels = []
+    for metric, (title, meaning) in _HEADLINE.items():
+        found = [result.estimates[metric] for result in results]
+        rows = [
+            Whisker(name, str(_Cell.of(one)), one, series)
+            for series, (name, one) in enumerate(zip(names, found, strict=True))
+        ]
+        panels.append(_panel(title, meaning, rows, UNIT_SCALE, f"{title} on {part}"))
+    return panels
+
+
+def _difference_panels(part: str, comparisons: list[Comparison]) -> list[_Panel]:
+    if not comparisons:
+        return []
+    found = {metric: [_in_points(one.differences[metric]) for one in comparisons] for metric in _HEADLINE}
+    scale = scale_around_zero([one for row in found.values() for one in row])
+    panels = []
+    for metric, (title, _) in _HEADLINE.items():
+        rows = [
+            Whisker(
+                label=f"{shortened(pair.second, 12)} − {shortened(pair.first, 12)}",
+                words=str(_Cell.of(pair.differences[metric], in_points=True)),
+                estimate=one,
+                hollow=not (one.low > 0 or one.high < 0),
+            )
+            for pair, one in zip(comparisons, found[metric], strict=True)
+        ]
+        panels.append(_panel(title, "difference in points", rows, scale, f"difference in {title} on {part}, in points"))
+    return panels
+
+
+def _panel(title: str, meaning: str, rows: list[Whisker], scale: Scale, name: str) -> _Panel:
+    return _Panel(title, meaning, Markup(whisker_plot(rows, scale, name)))
+
+
+def _in_points(estimate: Estimate) -> Estimate:
+    return Estimate(100 * estimate.value, 100 * estimate.low, 100 * estimate.high)
+
+
+def _words(metric: str) -> str:
+    if metric in _HEADLINE:
+        return _HEADLINE[metric][0]
+    kind, label = metric.rsplit("_", 1)
+    return f"{kind.replace('f1', 'F1')} of {label}"
+
+
+def _three_decimals(share: float) -> str:
+    return f"{share:.3f}"
+
+
+def _signed_points(share: float) -> str:
+    return f"{100 * share:+.1f}".replace("-", "−")
