@@ -81,8 +81,9 @@ def data_split(
 def config_check(config: ConfigFile, sets: Sets = None) -> None:
     """Name every fault of a config, or say that there is none."""
     from ukraine_stance import config as configs
+    from ukraine_stance.project import config_file
 
-    loaded = configs.load(config, sets or [])
+    loaded = configs.load(config_file(config), sets or [])
     print(f"{config}: fine ({loaded.config.name}, {loaded.config.model.family})")
 
 
@@ -90,8 +91,9 @@ def config_check(config: ConfigFile, sets: Sets = None) -> None:
 def config_show(config: ConfigFile, sets: Sets = None) -> None:
     """Print the resolved config, each value with its origin."""
     from ukraine_stance import config as configs
+    from ukraine_stance.project import config_file
 
-    print(configs.show(configs.load(config, sets or [])), end="")
+    print(configs.show(configs.load(config_file(config), sets or [])), end="")
 
 
 @config_app.command("schema")
@@ -114,10 +116,11 @@ def train_command(
     from ukraine_stance import config as configs
     from ukraine_stance.evaluation.console import summary_table
     from ukraine_stance.evaluation.results import results_of
+    from ukraine_stance.project import config_file
     from ukraine_stance.runs import read_metrics
     from ukraine_stance.train import train
 
-    run = train(_project(root), configs.load(config, sets or []).config, out, force)
+    run = train(_project(root), configs.load(config_file(config), sets or []).config, out, force)
     metrics = read_metrics(run)
     _print_all(summary_table(results_of(metrics), {metrics["model_id"]: run.folder.name}))
     print(run.folder)

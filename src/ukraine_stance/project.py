@@ -1,12 +1,12 @@
-"""Where things stand: the project folder of the user and the data that comes with the package."""
+"""Where things stand: the project folder of the user, and the data and configs that come with the package."""
 
 from dataclasses import dataclass
 from pathlib import Path
 
 from ukraine_stance.errors import UserMistake
 
-# The copy inside an installed wheel; in a checkout it does not exist and the project's own data/ is used.
-_PACKAGED_DATA = Path(__file__).parent / "bundled"
+# The copies inside an installed wheel; in a checkout there are none and the project's own files are used.
+_PACKAGED = Path(__file__).parent / "bundled"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,13 @@ class Project:
         return self.root / "mlartifacts"
 
     def _data(self, name: str) -> Path:
-        for path in (self.root / "data" / name, _PACKAGED_DATA / name):
+        for path in (self.root / "data" / name, _PACKAGED / name):
             if path.exists():
                 return path
         raise UserMistake(f"{self.root / 'data' / name}: missing; run in a project folder or name one with --root")
+
+
+def config_file(path: Path) -> Path:
+    """The config at `path`, else the one of that name that came with an installed package (`configs/train/tfidf.yaml`)."""
+    packaged = _PACKAGED / path
+    return packaged if not path.exists() and packaged.is_file() else path
