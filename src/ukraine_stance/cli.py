@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from ukraine_stance.evaluation.results import Evaluation
     from ukraine_stance.project import Project
 
+# What Typer makes of Ctrl-C.
+_INTERRUPTED = 130
+
 app = typer.Typer(
     help="Measure stance toward support for Ukraine in news statements.",
     no_args_is_help=True,
@@ -207,9 +210,10 @@ def main() -> None:
     except StanceError as fault:
         print(fault, file=sys.stderr)
         sys.exit(fault.exit_code)
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        sys.exit(130)
+    except SystemExit as ended:
+        if ended.code == _INTERRUPTED:
+            print("interrupted: nothing half-written is left in place", file=sys.stderr)
+        raise
 
 
 def _evaluate(
@@ -262,3 +266,7 @@ def _stdout() -> "Console":
 
     # In a file or a pipe there is no width to respect, and a wrapped table is hard to read.
     return Console() if sys.stdout.isatty() else Console(width=160)
+
+
+if __name__ == "__main__":
+    main()

@@ -58,6 +58,6 @@ class Project:
 
 
 def config_file(path: Path) -> Path:
-    """The config at `path`, else the one of that name that came with an installed package (`configs/train/tfidf.yaml`)."""
+    """The config at `path`, else the one of that name that came with an installed package (`configs/...`)."""
     packaged = _PACKAGED / path
     return packaged if not path.exists() and packaged.is_file() else path

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 _MODEL_NAME = "stance-model"
+# Lets MLflow's page open on the training runs instead of on traces.
+_TRAINING = {"mlflow.experimentKind": "custom_model_development"}
 _PUBLISHED = "stance.published"
 _WRAPPER = Path(__file__).with_name("mlflow_model.py")
 _REQUIREMENTS = ("mlflow", "scikit-learn", "skops", "torch", "transformers", "safetensors", "pandas", "scipy")
@@ -167,7 +169,7 @@ def _experiment_id(client: "MlflowClient", project: Project, name: str) -> str:
         return str(found.experiment_id)
     # Of SQLite alone MLflow would keep artefacts in the folder that the command happens to run in.
     location = project.mlflow_artifacts.as_uri() if tracking_uri(project).startswith("sqlite:") else None
-    return str(client.create_experiment(name, artifact_location=location))
+    return str(client.create_experiment(name, artifact_location=location, tags=_TRAINING))
 
 
 def _mirror(client: "MlflowClient", project: Project, run: Run, config: dict[str, Any]) -> Mirror:
@@ -207,6 +209,7 @@ def _send_figures(client: "MlflowClient", mirror: Mirror, run: Run, config: dict
         "stance.run_folder": run.folder.name,
         "stance.model_id": metrics["model_id"],
         "stance.data_sha256": provenance["data"]["sha256"],
+        "mlflow.source.name": "stance train",
         "mlflow.source.git.commit": provenance["commit"] or "",
     }
     for at in range(0, len(params), 100):

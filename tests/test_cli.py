@@ -1,0 +1,156 @@
+"""The command line as a user meets it: words on stdout, faults on stderr, exit codes."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).parents[1]
+TFIDF = str(REPOSITORY / "configs" / "train" / "tfidf.yaml")
+QUICK = ["--set", "tracking.enabled=false", "--set", "evaluation.bootstrap_samples=100"]
+
+
+def stance(*words: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "ukraine_stance.cli", *map(str, words)]
+    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, check=False)
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("project")
+    (root / "data").mkdir()
+    for name in ("statements", "annotations", "folds.csv"):
+        (root / "data" / name).symlink_to(REPOSITORY / "data" / name)
+    assert stance("data", "build", cwd=root).returncode == 0
+    return root
+
+
+@pytest.fixture(scope="module")
+def run(project: Path) -> Path:
+    done = stance("train", TFIDF, *QUICK, "--out", "first", cwd=project)
+    assert done.returncode == 0, done.stderr
+    return project / "first"
+
+
+def test_a_build_without_articles_says_so(project: Path) -> None:
+    done = stance("data", "build", cwd=project)
+    assert "bundled statements alone" in done.stdout
+    assert done.stdout.splitlines()[-1] == str(project / "data" / "built")
+
+
+def test_training_without_built_data_names_the_command(tmp_path: Path) -> None:
+    done = stance("train", TFIDF, *QUICK, cwd=tmp_path)
+    assert done.returncode == 2
+    assert done.stderr.strip() == f"{tmp_path / 'data/built/dataset.parquet'}: missing; run: stance data build"
+
+
+def test_the_last_line_of_training_is_the_run_folder(project: Path) -> None:
+    done = stance("train", TFIDF, *QUICK, "--set", f"name={'long-' * 12}name", cwd=project)
+    folder = Path(done.stdout.splitlines()[-1])
+    assert done.returncode == 0 and folder.is_dir() and folder.parent == project / "experiments" / "runs"
+    assert "Traceback" not in done.stderr
+
+
+def test_a_run_is_never_overwritten_unasked(project: Path, run: Path) -> None:
+    before = (run / "provenance.json").read_bytes()
+    done = stance("train", TFIDF, *QUICK, "--out", "first", cwd=project)
+    assert done.returncode == 2 and "exists already" in done.stderr
+    assert (run / "provenance.json").read_bytes() == before
+
+
+def test_force_never_removes_what_is_no_run(project: Path) -> None:
+    (project / "letters").mkdir()
+    (project / "letters" / "mine.txt").write_text("mine")
+    done = stance("train", TFIDF, *QUICK, "--out", "letters", "--force", cwd=project)
+    assert done.returncode == 2 and (project / "letters" / "mine.txt").read_text() == "mine"
+
+
+def test_the_same_config_gives_the_same_model_and_figures(project: Path, run: Path) -> None:
+    assert stance("train", TFIDF, *QUICK, "--out", "again", cwd=project).returncode == 0
+    assert json.loads((project / "again" / "metrics.json").read_text()) == json.loads(
+        (run / "metrics.json").read_text()
+    )
+
+
+def test_four_faults_of_a_config_and_an_override_are_told_at_once(project: Path) -> None:
+    (project / "bad.yaml").write_text(
+        "name: bad\nseed: seven\ndata:\n  artikles: test\n"
+        "model:\n  family: tfidf\n  c: 8.0\n  c: 4.0\n  class_weight: null\n"
+    )
+    done = stance("config", "check", "bad.yaml", "--set", "model.ngram=3", cwd=project)
+    assert done.returncode == 2 and done.stdout == ""
+    lines = done.stderr.splitlines()
+    assert [line.split(": ")[0] for line in lines] == [
+        "bad.yaml:2:1",
+        "bad.yaml:4:3",
+        "bad.yaml:8:3",
+        "--set model.ngram=3",
+    ]
+    assert "did you mean 'articles'" in lines[1] and "given twice" in lines[2]
+
+
+def test_what_config_show_prints_is_a_config(project: Path) -> None:
+    shown = stance("config", "show", TFIDF, "--set", "model.c=0.5", cwd=project)
+    assert "c: 0.5" in shown.stdout and "--set model.c=0.5" in shown.stdout
+    (project / "shown.yaml").write_text(shown.stdout)
+    assert stance("config", "check", "shown.yaml", cwd=project).returncode == 0
+
+
+def test_an_evaluation_is_told_as_json(project: Path, run: Path) -> None:
+    done = stance("evaluate", run, "--json", "--samples", "100", cwd=project)
+    found = json.loads(done.stdout)
+    test = found["results"][0]
+    assert test["part"] == "test" and sum(map(sum, test["confusion"])) == test["statements"]
+    low, value, high = (test["estimates"]["macro_f1"][name] for name in ("low", "value", "high"))
+    assert low <= value <= high
+
+
+def test_a_model_compared_with_itself_cannot_be_told_apart(project: Path, run: Path) -> None:
+    done = stance("compare", run, run, "--samples", "100", cwd=project)
+    assert done.returncode == 0 and "cannot be told apart" in done.stdout
+
+
+def test_a_labelled_file_with_a_wrong_label_is_refused_by_row(project: Path, run: Path) -> None:
+    (project / "gold.csv").write_text("text,label\nThey will send more.,favor\nThey will not.,againts\n")
+    done = stance("evaluate", run, "--data", "gold.csv", cwd=project)
+    assert done.returncode == 2
+    assert (
+        done.stderr.strip()
+        == "gold.csv: row 2: label is 'againts', none of favor, against, neutral; did you mean 'against'?"
+    )
+
+
+def test_a_file_without_one_class_says_which_figures_are_undefined(project: Path, run: Path) -> None:
+    (project / "two.csv").write_text("text,label\nThey will send more.,favor\nThey met on Monday.,neutral\n")
+    done = stance("evaluate", run, "--data", "two.csv", "--samples", "100", cwd=project)
+    assert done.returncode == 0
+    assert "undefined" in done.stdout and "no gold against" in done.stdout
+
+
+def test_a_users_file_trains_by_naming_it(project: Path) -> None:
+    words = {"favor": "will send", "against": "refuses to send", "neutral": "counted the"}
+    rows = [f"The mayor {verb} {number} lorries.,{label}" for label, verb in words.items() for number in range(20)]
+    (project / "mine.csv").write_text("text,label\n" + "\n".join(rows) + "\n")
+    sets = ["--set", "data.files=[mine.csv]", "--set", "data.bundled=false"]
+    done = stance("train", TFIDF, *QUICK, *sets, "--out", "mine", cwd=project)
+    assert done.returncode == 0, done.stderr
+    assert json.loads((project / "mine" / "metrics.json").read_text())["parts"][1]["statements"] == 12
+
+
+def test_articles_become_rows_and_are_scored(project: Path, run: Path) -> None:
+    (project / "articles").mkdir()
+    body = "The town of Velden will give two lorries to Kyiv, its mayor said. The council meets on Monday."
+    text = f"Town gives lorries\n\n{body}\n"
+    (project / "articles" / "velden.txt").write_text(text)
+    assert stance("data", "split", "articles", "--out", "rows.csv", cwd=project).returncode == 0
+    assert stance("score", "rows.csv", "--model", run, "--out", "scored.jsonl", cwd=project).returncode == 0
+    rows = [json.loads(line) for line in (project / "scored.jsonl").read_text().splitlines()]
+    assert [text[int(row["start"]) : int(row["end"])] for row in rows] == [row["text"] for row in rows]
+    assert len(rows) == 3 and {"stance", "p_favor", "confidence", "model_id"} <= rows[0].keys()
+
+
+def test_a_folder_that_is_no_model_is_one_line(project: Path) -> None:
+    done = stance("evaluate", "data", cwd=project)
+    assert done.returncode == 2 and len(done.stderr.splitlines()) == 1 and "no model here" in done.stderr
