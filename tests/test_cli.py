@@ -151,6 +151,15 @@ def test_articles_become_rows_and_are_scored(project: Path, run: Path) -> None:
     assert len(rows) == 3 and {"stance", "p_favor", "confidence", "model_id"} <= rows[0].keys()
 
 
+def test_dropped_lines_of_an_article_are_listed_on_request(project: Path) -> None:
+    (project / "pages").mkdir()
+    page = "Skip to content\n\nBridge reopens in Velden\n\nThe bridge was closed for nine days, the mayor said.\n"
+    (project / "pages" / "bridge.txt").write_text(page)
+    done = stance("data", "split", "pages", "--out", "bridge.csv", "--explain", cwd=project)
+    assert done.stdout.splitlines()[0] == "bridge.txt:1: dropped (navigation): Skip to content"
+    assert "2 statements of 1 articles" in done.stdout
+
+
 def test_a_folder_that_is_no_model_is_one_line(project: Path) -> None:
     done = stance("evaluate", "data", cwd=project)
     assert done.returncode == 2 and len(done.stderr.splitlines()) == 1 and "no model here" in done.stderr

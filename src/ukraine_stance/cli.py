@@ -68,14 +68,18 @@ def data_build(
 def data_split(
     articles: Annotated[Path, typer.Argument(metavar="DIR", help="Folder with .txt or .html articles.")],
     out: Annotated[Path, typer.Option(help="CSV, JSONL or Parquet file for the statements.")],
+    explain: Annotated[bool, typer.Option("--explain", help="List every dropped line with its rule.")] = False,
     force: Force = False,
 ) -> None:
     """Cut articles into statements, one row each, ready for `stance score`."""
-    from ukraine_stance.corpus.statements import split_folder
+    from ukraine_stance.corpus.statements import dropped_lines, split_folder
 
     counts, faults = split_folder(articles, out, force)
     for line in faults:
         print(f"left out: {line}", file=sys.stderr)
+    if explain:
+        for line in dropped_lines(articles):
+            print(line)
     print(f"{sum(counts.values())} statements of {len(counts)} articles")
     print(out)
 

@@ -1,6 +1,7 @@
 """Articles to rows that can be scored or labelled."""
 
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -39,6 +40,14 @@ def split_folder(folder: Path, out: Path, force: bool = False) -> tuple[dict[str
     rows = [row for article in found for row in _rows(article)]
     write_table(out, pa.Table.from_pylist(rows, schema=_SCHEMA))
     return dict(Counter(row["article_id"] for row in rows)), faults
+
+
+def dropped_lines(folder: Path) -> Iterator[str]:
+    """Every line of a folder's articles that is taken for page furniture: `file:line: dropped (rule): text`."""
+    for article in articles.read_folder(folder)[0]:
+        for line in articles.explain(article.path):
+            if line.kind is None:
+                yield f"{article.path.name}:{line}"
 
 
 def _rows(article: Article) -> list[dict[str, Any]]:
