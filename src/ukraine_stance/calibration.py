@@ -1,5 +1,6 @@
 """One temperature and one abstention threshold, the same for every model family."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,10 +14,17 @@ _SMALLEST = 1e-12
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """Divides log-probabilities by `temperature`; below `threshold` in confidence a model abstains (0: never)."""
+    """Divides log-probabilities by `temperature`; below `threshold` in confidence a model abstains (0: never).
+
+    temperature is above 0 and finite, threshold from 0 to 1; else ValueError.
+    """
 
     temperature: float = 1.0
     threshold: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not 0 < self.temperature < math.inf or not 0 <= self.threshold <= 1:
+            raise ValueError(f"temperature {self.temperature} or threshold {self.threshold} is out of range")
 
     def apply(self, probabilities: FloatArray) -> FloatArray:
         """Calibrated probabilities (n, 3); the order of the classes within a row stays."""

@@ -1,13 +1,15 @@
 """A model as people use it: with its calibration, its target and a golden batch that is checked on load."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Self
 
 import numpy as np
 import pandas as pd
+from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from ukraine_stance import models
 from ukraine_stance.calibration import Calibration
@@ -34,6 +36,8 @@ _GOLDEN_TEXTS = (
 )
 _GOLDEN_TOLERANCE = 1e-3
 
+_SURROGATE = re.compile(r"[\ud800-\udfff]")
+
 _LIBRARIES = ("ukraine-stance", "scikit-learn", "skops", "numpy", "torch", "transformers", "tokenizers", "safetensors")
 
 
@@ -53,12 +57,13 @@ class StanceClassifier:
     def predict(self, statements: "Sequence[str] | pd.Series[str] | pd.DataFrame") -> pd.DataFrame:
         """One row per statement, in order, with the columns of OUTPUT_COLUMNS.
 
-        A frame needs a column `text` and gives its other columns back before ours. stance is empty where the model
-        abstains. Raises UserMistake when a text is missing or empty, or a column bears the name of one of ours.
+        A frame needs a column `text` and gives its other columns back before ours; frame and series keep their index.
+        stance is empty where the model abstains. Raises UserMistake when a text is missing or empty, or a column bears
+        the name of one of ours.
         """
-        frame = statements if isinstance(statements, pd.DataFrame) else pd.DataFrame({"text": list(statements)})
-        texts = _texts(frame)
-        return pd.concat([frame.reset_index(drop=True), self.score(texts)], axis=1)
+        frame = _frame(statements)
+        scores = self.score(_texts(frame)).set_axis(frame.index)
+        return frame.assign(**{name: scores[name] for name in OUTPUT_COLUMNS})
 
     def score(self, texts: Sequence[str], targets: Sequence[str] | None = None) -> pd.DataFrame:
         """Our output columns alone, for texts already known to be good: n rows in, n rows out.
@@ -120,53 +125,90 @@ def load(folder: Path) -> StanceClassifier:
     probabilities with the libraries installed here.
     """
     described = _description(folder)
-    for name, expected in described["files"].items():
-        path = folder / FOLDER / name
-        if not path.is_file():
-            raise UserMistake(f"{path}: missing; the model folder is incomplete, copy or train it again")
-        if sha256_file(path) != expected:
-            raise UserMistake(f"{path}: differs from the file that was saved with the model; copy or train it again")
-    model = models.load(described["family"], folder / FOLDER, described["settings"])
-    classifier = StanceClassifier(
-        model,
-        Calibration(**described["calibration"]),
-        described["model_id"],
-        described["target"],
-        described["trained_on"],
-    )
+    _check_files(folder / FOLDER, described.files)
+    model = models.load(described.family, folder / FOLDER, described.settings)
+    calibration, name = described.calibration, described.model_id
+    classifier = StanceClassifier(model, calibration, name, described.target, described.trained_on)
     _check_golden(folder, classifier, described)
     return classifier
 
 
-def _description(folder: Path) -> dict[str, Any]:
+class _Golden(BaseModel):
+    texts: Annotated[list[str], Field(min_length=1)]
+    probabilities: list[tuple[float, float, float]]
+
+    @model_validator(mode="after")
+    def _one_row_each(self) -> Self:
+        if len(self.texts) != len(self.probabilities):
+            raise ValueError(f"{len(self.texts)} texts, {len(self.probabilities)} rows of probabilities")
+        return self
+
+
+class _Description(BaseModel):
+    """What `save` writes into model.json."""
+
+    format: int
+    family: str
+    target: str
+    trained_on: dict[str, Any]
+    labels: tuple[str, ...]
+    settings: dict[str, Any]
+    calibration: Calibration
+    files: Annotated[dict[str, str], Field(min_length=1)]
+    versions: dict[str, str]
+    model_id: Annotated[str, Field(min_length=1)]
+    golden: _Golden
+
+
+def _description(folder: Path) -> _Description:
     path = folder / DESCRIPTION
     if not path.is_file():
         raise UserMistake(
             f"{folder}: no model here (no {DESCRIPTION}); give a run folder, runs:/ID or models:/NAME@ALIAS"
         )
     try:
-        described: dict[str, Any] = read_json(path)
-        known = described["format"] == _FORMAT and tuple(described["labels"]) == ORDER
+        described = read_json(path)
+        found = (described["format"], tuple(described["labels"]))
+        if found != (_FORMAT, ORDER):
+            raise UserMistake(f"{path}: format {found[0]}, labels {list(found[1])}; this version cannot use it")
+        return _Description.model_validate(described)
     except (ValueError, KeyError, TypeError) as fault:
         raise UserMistake(
-            f"{path}: not a model description of ours ({fault}); copy or train the model again"
+            f"{path}: not a model description of ours ({_said(fault)}); copy or train the model again"
         ) from fault
-    if not known:
-        raise UserMistake(
-            f"{path}: format {described['format']}, labels {described['labels']}; this version cannot use it"
-        )
-    return described
 
 
-def _check_golden(folder: Path, classifier: StanceClassifier, described: dict[str, Any]) -> None:
-    golden = described["golden"]
-    scored = classifier.score(golden["texts"])
-    difference = float(np.abs(scored[list(PROBABILITY_COLUMNS)].to_numpy() - np.asarray(golden["probabilities"])).max())
-    if difference > _GOLDEN_TOLERANCE:
+def _said(fault: Exception) -> str:
+    if isinstance(fault, ValidationError):
+        return "; ".join(f"{'.'.join(map(str, error['loc']))}: {error['msg']}" for error in fault.errors())
+    return f"no {fault}" if isinstance(fault, KeyError) else str(fault)
+
+
+def _check_files(weights: Path, files: dict[str, str]) -> None:
+    for name, expected in files.items():
+        path = weights / name
+        if not path.resolve().is_relative_to(weights.resolve()):
+            raise UserMistake(f"{weights.parent / DESCRIPTION}: names {name}, which is not in {weights}; not loaded")
+        if not path.is_file():
+            raise UserMistake(f"{path}: missing; the model folder is incomplete, copy or train it again")
+        if sha256_file(path) != expected:
+            raise UserMistake(f"{path}: differs from the file that was saved with the model; copy or train it again")
+    # A file more could change how the others are read; hidden ones are left by file managers and read by nobody.
+    known = {weights / name for name in files}
+    for path in sorted(weights.rglob("*")):
+        if path.is_file() and path not in known and not path.name.startswith("."):
+            raise UserMistake(f"{path}: was not saved with the model; remove it")
+
+
+def _check_golden(folder: Path, classifier: StanceClassifier, described: _Description) -> None:
+    scored = classifier.score(described.golden.texts)[list(PROBABILITY_COLUMNS)].to_numpy()
+    difference = float(np.abs(scored - np.asarray(described.golden.probabilities)).max())
+    if not difference <= _GOLDEN_TOLERANCE:  # nan is not within it
+        now = _versions()
         changed = [
-            f"{name} {was} -> {_versions()[name]}"
-            for name, was in described["versions"].items()
-            if was != _versions()[name]
+            f"{name} {was} -> {now.get(name, 'absent')}"
+            for name, was in described.versions.items()
+            if was != now.get(name, "absent")
         ]
         raise UserMistake(
             f"{folder}: the model gives other probabilities here than when it was saved (by up to {difference:.4f}); "
@@ -174,16 +216,31 @@ def _check_golden(folder: Path, classifier: StanceClassifier, described: dict[st
         )
 
 
+def _frame(statements: "Sequence[str] | pd.Series[str] | pd.DataFrame") -> pd.DataFrame:
+    if isinstance(statements, pd.DataFrame):
+        return statements
+    if isinstance(statements, pd.Series):
+        return pd.DataFrame({"text": statements})
+    if isinstance(statements, str | bytes | Mapping) or not isinstance(statements, Iterable):
+        raise UserMistake(f"statements are one {type(statements).__name__}; give a list of strings, or a frame")
+    return pd.DataFrame({"text": list(statements)}, dtype=object)
+
+
 def _texts(frame: pd.DataFrame) -> list[str]:
-    if "text" not in frame:
-        raise UserMistake(f"no column 'text' (columns: {', '.join(map(str, frame.columns)) or 'none'})")
+    if list(frame.columns).count("text") != 1:
+        raise UserMistake(f"not one column 'text' (columns: {', '.join(map(str, frame.columns)) or 'none'})")
     clashes = [name for name in OUTPUT_COLUMNS if name in frame]
     if clashes:
         raise UserMistake(f"columns {', '.join(clashes)} would be written by the model; rename or drop them first")
-    for row, text in enumerate(frame["text"]):
+    texts = list(frame["text"])
+    for row, text in enumerate(texts):
         if not isinstance(text, str) or not text.strip():
-            raise UserMistake(f"row {row}: text is {text!r}; every statement must be a string with words in it")
-    return [str(text) for text in frame["text"]]
+            raise UserMistake(
+                f"row {row}: text is {repr(text)[:40]}; every statement must be a string with words in it"
+            )
+        if _SURROGATE.search(text):
+            raise UserMistake(f"row {row}: text holds half a character (a lone surrogate); decode it anew")
+    return [str(text) for text in texts]
 
 
 def _versions() -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from datetime import date as calendar_date
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -53,6 +54,10 @@ class StatementRow(_Strict):
             raise ValueError(f"aspect {self.aspect!r} is none of {', '.join(ASPECTS)}")
         if self.kind == "reported" and not self.source:
             raise ValueError("a reported statement needs the address of its page in source")
+        if not self.text.strip():
+            raise ValueError("text is empty")
+        if self.date is not None:
+            calendar_date.fromisoformat(self.date)
         if self.topic == "off" and self.label != "neutral":
             raise ValueError("a statement about something else is neutral")
         return self
@@ -72,6 +77,8 @@ def read_statements(folder: Path) -> list[StatementRow]:
     faults: list[str] = []
     for path in sorted(folder.glob("*.jsonl")):
         for number, line in enumerate(path.read_bytes().splitlines(), start=1):
+            if not line.strip():
+                continue
             try:
                 row = StatementRow.model_validate(json.loads(line))
                 if row.id in rows:
@@ -96,4 +103,5 @@ def _said(fault: ValueError) -> str:
 
 def _one(error: Any) -> str:  # noqa: ANN401 - pydantic's ErrorDetails
     where = ".".join(map(str, error["loc"]))
-    return f"{where}: {error['msg']}" if where else str(error["ctx"]["error"])
+    said = str(error.get("ctx", {}).get("error", error["msg"]))  # our own ValueError without pydantic's prefix
+    return f"{where}: {said}" if where else said

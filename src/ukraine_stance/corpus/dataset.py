@@ -14,7 +14,15 @@ import pyarrow.parquet as pq
 from ukraine_stance.corpus import annotations, articles
 from ukraine_stance.corpus.bundled import StatementRow, read_statements
 from ukraine_stance.corpus.labelled import read_labelled
-from ukraine_stance.corpus.splits import TEST_FOLD, UNASSIGNED, VALIDATION_FOLD, assign_folds
+from ukraine_stance.corpus.splits import (
+    APART,
+    FOLDS,
+    TEST_FOLD,
+    UNASSIGNED,
+    VALIDATION_FOLD,
+    assign_folds,
+    normalised,
+)
 from ukraine_stance.errors import UserMistake
 from ukraine_stance.files import replacing_folder, sha256_json, write_json
 from ukraine_stance.labels import ORDER, TARGET
@@ -44,6 +52,8 @@ SCHEMA = pa.schema(
     ]
 )
 
+_FOLD_NAMES = {str(fold) for fold in range(FOLDS)}
+
 PARTS = ("train", "validation", "test", "articles")
 
 
@@ -58,7 +68,7 @@ class BuildSummary:
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
-    """Rows as a config asks for them; the column `part` is one of PARTS and no group stands in two parts.
+    """Rows as a config asks for them; the column `part` is one of PARTS, and no group and no text stands in two parts.
 
     sha256 is that of every row's id, text, label, target and part.
     """
@@ -74,14 +84,14 @@ class Dataset:
 def build(project: Project, articles_folder: Path | None) -> BuildSummary:
     """Make data/built/ anew, atomically; folds saved with the project or with the last build are kept.
 
-    Raises UserMistake naming every fault of statements or annotations; article sentences that no longer match their
-    labels are left out and named.
+    Raises UserMistake naming every fault of statements or annotations. Article sentences that no longer match their
+    labels, or say word for word what a statement or an earlier article says, are left out and named.
     """
     rows = [_bundled_row(row) for row in read_statements(project.statements)]
     left_out: list[str] = []
     if articles_folder is not None:
         article_rows, left_out = _article_rows(project, articles_folder)
-        rows += article_rows
+        rows = _without_repeats([*rows, *article_rows], left_out)
     saved = _read_folds(project.built / _FOLDS) | _read_folds(project.saved_folds)
     _fill_folds(rows, saved)
     counts = {
@@ -98,8 +108,9 @@ def build(project: Project, articles_folder: Path | None) -> BuildSummary:
 def load(project: Project, config: "DataConfig", seed: int) -> Dataset:
     """Rows that the config names, each in its part; the user's rows without a fold are given one by `seed`.
 
-    Raises UserMistake when the dataset is not built, holds no article sentences that the config trains on, an id
-    stands twice, or a fold would split a group.
+    What shares its group or text with an article that is kept for the test is kept for the test with it. Raises
+    UserMistake when the dataset is not built, holds no article sentences that the config trains on, an id stands
+    twice, a fold would split a group, or a part lacks a label.
     """
     frames = [_built_rows(project, config)]
     frames += [read_labelled(project.root / name).assign(source=name) for name in config.files]
@@ -109,9 +120,8 @@ def load(project: Project, config: "DataConfig", seed: int) -> Dataset:
         raise UserMistake(
             f"data: ids stand in two sources: {', '.join(map(str, doubled[:5]))}; give the rows other ids"
         )
-    separate = (frame["origin"] == "article") & (config.articles == "test")
-    frame.loc[~separate, "fold"] = _with_folds(frame[~separate], seed)
-    frame["part"] = ["articles" if apart else _part(fold) for apart, fold in zip(separate, frame["fold"], strict=True)]
+    frame["fold"] = _with_folds(frame, seed)
+    frame["part"] = [_part(fold) for fold in frame["fold"]]
     _refuse_unusable(frame)
     return Dataset(frame, _hash(frame))
 
@@ -120,19 +130,30 @@ def _built_rows(project: Project, config: "DataConfig") -> pd.DataFrame:
     path = project.built / _TABLE
     if not path.is_file():
         raise UserMistake(f"{path}: missing; run: stance data build")
-    frame: pd.DataFrame = pq.read_table(path).to_pandas()
+    frame = _read_table(path)
     if config.articles != "test" and not (frame["origin"] == "article").any():
         raise UserMistake(
             f"data.articles: {config.articles}, but data/built holds no article sentences; "
             "run: stance data build --articles DIR"
         )
-    if config.articles == "train":
-        frame.loc[frame["origin"] == "article", "fold"] = VALIDATION_FOLD + 1
+    if config.articles != "folds":
+        frame.loc[frame["origin"] == "article", "fold"] = APART if config.articles == "test" else VALIDATION_FOLD + 1
     return frame if config.bundled else frame[frame["origin"] != "bundled"]
 
 
+def _read_table(path: Path) -> pd.DataFrame:
+    try:
+        table = pq.read_table(path)
+    except (pa.ArrowException, OSError):
+        table = pa.table({})
+    if not table.schema.equals(SCHEMA):
+        raise UserMistake(f"{path}: not a dataset of this version; make it anew with: stance data build")
+    frame: pd.DataFrame = table.to_pandas()
+    return frame
+
+
 def _part(fold: int) -> str:
-    return {TEST_FOLD: "test", VALIDATION_FOLD: "validation"}.get(fold, "train")
+    return {TEST_FOLD: "test", VALIDATION_FOLD: "validation", APART: "articles"}.get(fold, "train")
 
 
 def _refuse_unusable(frame: pd.DataFrame) -> None:
@@ -191,6 +212,19 @@ def _article_row(span: annotations.LabelledSpan, label: str) -> dict[str, Any]:
     }
 
 
+def _without_repeats(rows: Sequence[dict[str, Any]], left_out: list[str]) -> list[dict[str, Any]]:
+    """The rows but for article sentences that an earlier group holds already: two groups' folds may differ."""
+    first_with: dict[str, dict[str, Any]] = {}
+    kept = []
+    for row in rows:
+        first = first_with.setdefault(normalised(row["text"]), row)
+        if row["origin"] == "article" and first["group"] != row["group"]:
+            left_out.append(f"{row['id']}: has the text of {first['id']}")
+        else:
+            kept.append(row)
+    return kept
+
+
 def _majority(votes: Sequence[annotations.Annotation]) -> str | None:
     """Label with the most votes; None where two have as many."""
     ranked = Counter(vote.label for vote in votes).most_common()
@@ -216,8 +250,17 @@ def _with_folds(frame: pd.DataFrame, seed: int) -> list[int]:
 def _read_folds(path: Path) -> dict[str, int]:
     if not path.is_file():
         return {}
-    with path.open(encoding="utf-8", newline="") as stream:
-        return {row["group"]: int(row["fold"]) for row in csv.DictReader(stream)}
+    folds: dict[str, int] = {}
+    with path.open(encoding="utf-8-sig", newline="") as stream:
+        reader = csv.DictReader(stream)
+        for row in reader:
+            fold = row.get("fold")
+            if not row.get("group") or fold not in _FOLD_NAMES or folds.get(row["group"], int(fold)) != int(fold):
+                raise UserMistake(
+                    f"{path}:{reader.line_num}: needs a group, once, and its fold, 0 to {FOLDS - 1}, not {row}"
+                )
+            folds[row["group"]] = int(fold)
+    return folds
 
 
 def _write_folds(path: Path, folds: dict[str, int]) -> None:

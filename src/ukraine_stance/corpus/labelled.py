@@ -1,17 +1,27 @@
 """The user's own labelled file: columns text and label, and optionally id, group, target, fold and any others."""
 
+import json
 from difflib import get_close_matches
 from pathlib import Path
 
 import pandas as pd
+import pyarrow as pa
 
 from ukraine_stance.corpus.splits import FOLDS, UNASSIGNED
 from ukraine_stance.errors import UserMistake
 from ukraine_stance.labels import ORDER, TARGET
-from ukraine_stance.tables import ReadOptions, open_table
+from ukraine_stance.tables import ReadOptions, holds_json, listed, open_table
 
 _MOST_FAULTS_SHOWN = 20
+_LONGEST_QUOTED = 60
 _LABELS = tuple(str(label) for label in ORDER)
+_OTHER_WORDS = {
+    **dict.fromkeys(("favour", "for", "pro", "support"), "favor"),
+    **dict.fromkeys(("anti", "con", "contra", "oppose"), "against"),
+    **dict.fromkeys(("neither", "none"), "neutral"),
+}
+# Columns that we read; the others are only kept.
+_OURS = ("id", "text", "label", "group", "target", "fold")
 
 
 def read_labelled(path: Path, options: ReadOptions | None = None) -> pd.DataFrame:
@@ -25,46 +35,54 @@ def read_labelled(path: Path, options: ReadOptions | None = None) -> pd.DataFram
     missing = [name for name in ("text", "label") if name not in source.schema.names]
     if missing:
         raise UserMistake(
-            f"{path}: no column {' and no column '.join(missing)} (columns: {', '.join(source.schema.names)})"
+            f"{path}: no column {' and no column '.join(missing)} (columns: {listed(source.schema.names)})"
         )
-    faults: list[str] = []
+    faults: list[tuple[int, str]] = []
+    rows: list[int] = []
     frames = []
     for batch in source.batches():
-        faults += [f"{path}: row {reject.row}: {reject.reason}" for reject in batch.rejects]
-        frames.append(batch.table.to_pandas().assign(_row=list(batch.rows)))
-    frame = pd.concat(frames, ignore_index=True) if frames else pd.DataFrame({"text": [], "label": [], "_row": []})
-    frame = _completed(frame, path)
-    faults += [f"{path}: row {row}: {fault}" for row, fault in _row_faults(frame)]
+        faults += [(reject.row, reject.reason) for reject in batch.rejects]
+        rows += batch.rows
+        frames.append(_frame(batch.table))
+    frame = _completed(pd.concat(frames or [_frame(source.schema.empty_table())], ignore_index=True), rows, path)
+    faults += _row_faults(frame, rows)
     if faults:
-        more = len(faults) - _MOST_FAULTS_SHOWN
-        raise UserMistake(
-            "\n".join(faults[:_MOST_FAULTS_SHOWN] + ([f"... and {more} more faults"] if more > 0 else []))
-        )
+        raise UserMistake("\n".join(_shown(faults, path)))
     if frame.empty:
         raise UserMistake(f"{path}: holds no rows")
-    return frame.drop(columns="_row").assign(fold=[int(float(value)) for value in frame["fold"]], origin="user")
+    return frame.assign(fold=[int(float(value)) for value in frame["fold"]], origin="user")
 
 
-def _completed(frame: pd.DataFrame, path: Path) -> pd.DataFrame:
-    defaults = {"id": None, "group": None, "target": TARGET, "fold": UNASSIGNED}
-    frame = frame.assign(**{name: value for name, value in defaults.items() if name not in frame})
+def _frame(table: pa.Table) -> pd.DataFrame:
+    """The table with whole numbers left whole where others are missing, and our columns as plain values."""
+    frame = pd.DataFrame(table.to_pandas(integer_object_nulls=True))
+    for name in set(_OURS) & set(table.column_names):
+        values = table.column(name).to_pylist()
+        if holds_json(table.schema.field(name)):  # one row with a number would put quotes round all the others' strings
+            values = [None if value is None else json.loads(value) for value in values]
+        frame[name] = pd.Series(values, dtype=object, index=frame.index)
+    return frame
+
+
+def _completed(frame: pd.DataFrame, rows: list[int], path: Path) -> pd.DataFrame:
+    frame = frame.assign(**{name: None for name in _OURS if name not in frame})
     for name in ("id", "group", "target"):
         values = [None if _blank(value) else str(value) for value in frame[name]]
         frame[name] = pd.Series(values, dtype=object, index=frame.index)
-    frame["id"] = [value or f"{path.stem}-{row}" for value, row in zip(frame["id"], frame["_row"], strict=True)]
+    frame["id"] = [value or f"{path.stem}-{row}" for value, row in zip(frame["id"], rows, strict=True)]
     frame["group"] = [value or row_id for value, row_id in zip(frame["group"], frame["id"], strict=True)]
     frame["target"] = [value or TARGET for value in frame["target"]]
     frame["fold"] = [UNASSIGNED if _blank(value) else value for value in frame["fold"]]
     return frame
 
 
-def _row_faults(frame: pd.DataFrame) -> list[tuple[int, str]]:
+def _row_faults(frame: pd.DataFrame, rows: list[int]) -> list[tuple[int, str]]:
     faults: list[tuple[int, str]] = []
     seen: dict[str, int] = {}
-    columns = (frame[name] for name in ("_row", "id", "text", "label", "fold"))
-    for row, row_id, text, label, fold in zip(*columns, strict=True):
+    columns = (frame[name] for name in ("id", "text", "label", "fold"))
+    for row, row_id, text, label, fold in zip(rows, *columns, strict=True):
         if row_id in seen:
-            faults.append((row, f"id {row_id} stands already in row {seen[row_id]}"))
+            faults.append((row, f"id {_quoted(row_id)} stands already in row {seen[row_id]}"))
         seen.setdefault(row_id, row)
         if _blank(text):
             faults.append((row, "text is empty"))
@@ -72,17 +90,29 @@ def _row_faults(frame: pd.DataFrame) -> list[tuple[int, str]]:
             faults.append((row, _label_fault(label)))
         if not _is_fold(fold):
             faults.append(
-                (row, f"fold is {fold!r}; give 0 (test), 1 (validation), 2 to {FOLDS - 1} (training) or nothing")
+                (row, f"fold is {_quoted(fold)}; give 0 (test), 1 (validation), 2 to {FOLDS - 1} (training) or nothing")
             )
     return faults
+
+
+def _shown(faults: list[tuple[int, str]], path: Path) -> list[str]:
+    lines = [f"{path}: row {row}: {fault}" for row, fault in sorted(faults, key=lambda found: found[0])]
+    more = len(lines) - _MOST_FAULTS_SHOWN
+    return lines[:_MOST_FAULTS_SHOWN] + ([f"... and {more} more faults"] if more > 0 else [])
 
 
 def _label_fault(label: object) -> str:
     if _blank(label):
         return "label is empty; label the statement or leave the row out"
-    near = get_close_matches(str(label).lower(), [*_LABELS, "favour"], n=1, cutoff=0.6)
-    hint = f"; did you mean {near[0].replace('favour', 'favor')!r}?" if near else ""
-    return f"label is {label!r}, none of {', '.join(_LABELS)}{hint}"
+    word = str(label).strip().lower()[:_LONGEST_QUOTED]
+    near = get_close_matches(word, [*_LABELS, *_OTHER_WORDS], n=1, cutoff=0.6)
+    hint = f"; did you mean {_OTHER_WORDS.get(near[0], near[0])!r}?" if near else ""
+    return f"label is {_quoted(label)}, none of {', '.join(_LABELS)}{hint}"
+
+
+def _quoted(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= _LONGEST_QUOTED else f"{text[:_LONGEST_QUOTED]}..."
 
 
 def _is_fold(fold: object) -> bool:

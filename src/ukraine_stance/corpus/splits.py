@@ -16,6 +16,9 @@ TEST_FOLD, VALIDATION_FOLD = 0, 1
 # In `fixed`: the row has no fold yet.
 UNASSIGNED = -1
 
+# In `fixed`: the row stands outside the folds, and whatever shares its group or text with it.
+APART = FOLDS
+
 
 def assign_folds(
     ids: Sequence[str],
@@ -29,9 +32,10 @@ def assign_folds(
 
     A row whose `fixed` is a fold keeps it and draws its whole group there, so folds of unchanged rows stay when a
     dataset grows. The other groups go, largest first, where the labels are then most even; ties are settled by a hash
-    of seed and group. Raises UserMistake naming the rows when fixed folds would split a group.
+    of seed and group, so the order of the rows does not matter. Raises UserMistake naming the rows when fixed folds
+    would split a group.
     """
-    counts = np.zeros((FOLDS, len(ORDER)))
+    counts = np.zeros((FOLDS + 1, len(ORDER)))  # the last row, APART, evens nothing out
     folds = [UNASSIGNED] * len(ids)
     waiting = []
     for rows in _components(texts, groups):
@@ -43,10 +47,10 @@ def assign_folds(
         for row in rows:
             folds[row] = fold
     waiting.sort(key=lambda rows: (-len(rows), _hash(seed, min(groups[row] for row in rows))))
-    totals = np.maximum(_label_counts(range(len(ids)), labels), 1)
+    totals = np.maximum(_label_counts(range(len(ids)), labels) - counts[APART], 1)
     for rows in waiting:
         added = _label_counts(rows, labels)
-        fold = int(np.argmin([_unevenness(counts, fold, added, totals) for fold in range(FOLDS)]))
+        fold = int(np.argmin([_unevenness(counts[:FOLDS], fold, added, totals) for fold in range(FOLDS)]))
         counts[fold] += added
         for row in rows:
             folds[row] = fold
@@ -79,11 +83,17 @@ def normalised(text: str) -> str:
 
 
 def _fixed_fold(rows: list[int], ids: Sequence[str], fixed: Sequence[int]) -> int:
-    by_fold = {fixed[row]: ids[row] for row in rows if fixed[row] != UNASSIGNED}
+    by_fold = {fixed[row]: ids[row] for row in sorted(rows, key=lambda row: ids[row]) if fixed[row] != UNASSIGNED}
     if len(by_fold) > 1:
-        named = ", ".join(f"{name} in fold {fold}" for fold, name in sorted(by_fold.items()))
-        raise UserMistake(f"rows of one group or with the same text stand in several folds: {named}; put them in one")
+        named = ", ".join(f"{name} {_place(fold)}" for fold, name in sorted(by_fold.items()))
+        joined = sorted(ids[row] for row in rows if fixed[row] == UNASSIGNED)[:3]
+        way_out = f"change or leave out what joins them: {', '.join(joined)}" if joined else "put them in one"
+        raise UserMistake(f"rows of one group or with the same text stand in several folds: {named}; {way_out}")
     return next(iter(by_fold), UNASSIGNED)
+
+
+def _place(fold: int) -> str:
+    return "apart from the folds" if fold == APART else f"in fold {fold}"
 
 
 def _label_counts(rows: Sequence[int], labels: Sequence[str]) -> np.ndarray:

@@ -69,9 +69,12 @@ class Evaluation:
 
     @property
     def better(self) -> str:
-        """Model with the highest macro-F1 on the first part; whether by more than chance, its comparison says."""
+        """Model with the highest macro-F1 on the first part; whether by more than chance, its comparison says.
+
+        The first of the models where macro-F1 is undefined there.
+        """
         first = [result for result in self.results if result.part == self.results[0].part]
-        scores = [result.estimates["macro_f1"].value for result in first]
+        scores = np.nan_to_num([result.estimates["macro_f1"].value for result in first], nan=-1.0).tolist()
         return self.names[max(range(len(scores)), key=scores.__getitem__)]
 
     def as_dict(self) -> dict[str, Any]:
@@ -90,6 +93,8 @@ def measure(part: str, rows: pd.DataFrame, predictions: pd.DataFrame, how: Resam
 
     The label counted is the most probable one, also where the model abstains. Raises ValueError when there are no rows.
     """
+    if rows.empty:
+        raise ValueError(f"{part} holds no statements")
     gold, predicted = gold_columns(rows), predicted_columns(predictions)
     counts = confusion(gold, predicted).astype(int)
     groups = int(rows["group"].nunique())

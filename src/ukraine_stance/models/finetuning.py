@@ -13,8 +13,6 @@ import numpy as np
 import torch
 from sklearn.metrics import f1_score
 from transformers import (
-    AutoConfig,
-    AutoModelForSequenceClassification,
     DataCollatorWithPadding,
     EarlyStoppingCallback,
     EvalPrediction,
@@ -30,6 +28,7 @@ from transformers import (
 
 from ukraine_stance.errors import UserMistake
 from ukraine_stance.labels import ORDER
+from ukraine_stance.models.network import read_network
 from ukraine_stance.models.protocol import FitReport, FloatArray
 from ukraine_stance.progress import Advance, bar
 
@@ -56,7 +55,11 @@ def finetune(
     tokenizer: Any,  # noqa: ANN401 - transformers is half typed
     workspace: Path,
 ) -> tuple[Any, FitReport]:
-    """Train a fresh head and all layers; the network returned is the one of the best epoch on validation macro-F1."""
+    """Train all layers, and a fresh head where the checkpoint has none for three labels.
+
+    The network returned is the one of the best epoch on validation macro-F1. Raises UserMistake when the checkpoint
+    lacks weights below its head, or reads fewer tokens than asked for.
+    """
     set_seed(settings.seed)
     network = _network(source, settings.max_tokens)
     bf16 = use_bf16(settings.precision)
@@ -112,20 +115,26 @@ def use_bf16(precision: str) -> bool:
 
 
 def _network(source: Path, max_tokens: int) -> Any:  # noqa: ANN401
-    config = AutoConfig.from_pretrained(
-        source,
-        trust_remote_code=False,
-        local_files_only=True,
-        num_labels=len(ORDER),
-        id2label={column: str(label) for column, label in enumerate(ORDER)},
-        label2id={str(label): column for column, label in enumerate(ORDER)},
+    names = {column: str(label) for column, label in enumerate(ORDER)}
+    network, missing = read_network(
+        source, num_labels=len(ORDER), id2label=names, label2id={label: column for column, label in names.items()}
     )
-    longest = getattr(config, "max_position_embeddings", max_tokens)
+    body = [name for name in missing if name.startswith(f"{network.base_model_prefix}.") and ".pooler." not in name]
+    if body:
+        raise UserMistake(f"model.checkpoint: {source} lacks the weights {body[:3]}; it is no pretrained encoder")
+    longest = _positions(network, max_tokens)
     if max_tokens > longest:
         raise UserMistake(f"model.max_tokens: {source.name} reads at most {longest} tokens, not {max_tokens}")
-    return AutoModelForSequenceClassification.from_pretrained(
-        source, config=config, use_safetensors=True, trust_remote_code=False, local_files_only=True
-    )
+    return network
+
+
+def _positions(network: Any, otherwise: int) -> int:  # noqa: ANN401
+    """Tokens that the network has positions for; RoBERTa and its kin spend their first ones on padding."""
+    positions = int(getattr(network.config, "max_position_embeddings", otherwise))
+    for name, module in network.named_modules():
+        if name.endswith("position_embeddings") and getattr(module, "padding_idx", None) is not None:
+            return positions - int(module.padding_idx) - 1
+    return positions
 
 
 def _arguments(settings: "TransformerSettings", examples: int, bf16: bool, workspace: Path) -> TrainingArguments:

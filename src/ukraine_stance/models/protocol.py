@@ -3,14 +3,18 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
+from pydantic import TypeAdapter, ValidationError
+
+from ukraine_stance.errors import UserMistake
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 BoolArray = npt.NDArray[np.bool_]
+Settings = TypeVar("Settings")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,3 +72,12 @@ class StanceModel(Protocol):
     @classmethod
     def load(cls, folder: Path, settings: dict[str, Any]) -> "StanceModel":
         """Read what `save` wrote. Raises UserMistake when the folder is incomplete or foreign."""
+
+
+def read_settings(kind: type[Settings], values: dict[str, Any], folder: Path) -> Settings:
+    """Settings as JSON holds them, as the dataclass that a family keeps. Raises UserMistake naming every fault."""
+    try:
+        return TypeAdapter(kind).validate_python(values)
+    except ValidationError as fault:
+        said = "; ".join(f"{'.'.join(map(str, error['loc']))}: {error['msg']}" for error in fault.errors())
+        raise UserMistake(f"{folder}: its settings are not those of such a model ({said})") from fault

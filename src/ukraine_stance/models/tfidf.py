@@ -4,17 +4,18 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Self
-from zipfile import ZIP_DEFLATED
+from zipfile import ZIP_DEFLATED, BadZipFile
 
 import numpy as np
 import skops.io
+from pydantic import ConfigDict
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import FeatureUnion, Pipeline
 
 from ukraine_stance.errors import UserMistake
 from ukraine_stance.labels import ORDER
-from ukraine_stance.models.protocol import FitReport, LabelledTexts, Prediction
+from ukraine_stance.models.protocol import FitReport, LabelledTexts, Prediction, read_settings
 
 _FILE = "model.skops"
 
@@ -22,6 +23,8 @@ _FILE = "model.skops"
 @dataclass(frozen=True, slots=True)
 class TfidfSettings:
     """n-gram ranges are (shortest, longest); c is the inverse of the regularisation's strength."""
+
+    __pydantic_config__ = ConfigDict(extra="forbid")
 
     word_ngrams: tuple[int, int]
     char_ngrams: tuple[int, int] | None
@@ -41,13 +44,25 @@ class TfidfModel:
         self._pipeline = pipeline
 
     def fit(self, train: LabelledTexts, validation: LabelledTexts, workspace: Path) -> FitReport:
-        """Fit features and weights on `train` alone; nothing random is involved."""
-        pipeline = Pipeline([("features", self._features()), ("classifier", self._classifier())])
-        pipeline.fit(list(train.texts), train.gold)
-        self._pipeline = pipeline
-        terms = len(pipeline.named_steps["features"].get_feature_names_out())
-        iterations = int(pipeline.named_steps["classifier"].n_iter_.max())
-        return FitReport(facts=(("terms", terms), ("iterations", iterations)))
+        """Fit features and weights on `train` alone; nothing random is involved.
+
+        Raises UserMistake when the settings leave no term of the training statements, ValueError when a stance has no
+        training statement.
+        """
+        absent = [str(label) for column, label in enumerate(ORDER) if not (train.gold == column).any()]
+        if absent:
+            raise ValueError(f"no training statement is {' or '.join(absent)}")
+        features, classifier = self._features(), self._classifier()
+        try:
+            matrix = features.fit_transform(list(train.texts))
+        except ValueError as fault:
+            raise UserMistake(
+                f"model: no term of {len(train)} training statements is left; lower model.min_documents "
+                f"({self._settings.min_documents}) or the n-gram sizes"
+            ) from fault
+        classifier.fit(matrix, train.gold)
+        self._pipeline = Pipeline([("features", features), ("classifier", classifier)])
+        return FitReport(facts=(("terms", matrix.shape[1]), ("iterations", int(classifier.n_iter_.max()))))
 
     def predict(self, texts: Sequence[str], targets: Sequence[str]) -> Prediction:
         """Probabilities (n, 3); no text is ever truncated."""
@@ -73,13 +88,7 @@ class TfidfModel:
         path = folder / _FILE
         if not path.is_file():
             raise UserMistake(f"{path}: missing; the model folder is incomplete, copy or train it again")
-        foreign = skops.io.get_untrusted_types(file=path)
-        if foreign:
-            raise UserMistake(
-                f"{path}: holds types that no model of ours has ({', '.join(sorted(foreign))}); not loaded"
-            )
-        ranges = {key: tuple(value) for key, value in settings.items() if isinstance(value, list)}
-        return cls(TfidfSettings(**{**settings, **ranges}), skops.io.load(path, trusted=[]))
+        return cls(read_settings(TfidfSettings, settings, folder), _read_pipeline(path))
 
     @property
     def _fitted(self) -> Pipeline:
@@ -101,3 +110,16 @@ class TfidfModel:
 
     def _classifier(self) -> LogisticRegression:
         return LogisticRegression(C=self._settings.c, class_weight=self._settings.class_weight, max_iter=2000)
+
+
+def _read_pipeline(path: Path) -> Pipeline:
+    try:
+        foreign = skops.io.get_untrusted_types(file=path)
+        pipeline = None if foreign else skops.io.load(path, trusted=[])
+    except (BadZipFile, KeyError, TypeError, ValueError) as fault:
+        raise UserMistake(f"{path}: cannot be read; copy or train the model again") from fault
+    if foreign:
+        raise UserMistake(f"{path}: holds types that no model of ours has ({', '.join(sorted(foreign))}); not loaded")
+    if not isinstance(pipeline, Pipeline) or list(pipeline.named_steps) != ["features", "classifier"]:
+        raise UserMistake(f"{path}: holds no model of ours; not loaded")
+    return pipeline

@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
+from pydantic import ConfigDict
 
 from ukraine_stance.errors import UserMistake
 from ukraine_stance.labels import ORDER
-from ukraine_stance.models.protocol import FitReport, FloatArray, LabelledTexts, Prediction
+from ukraine_stance.models.network import read_network, read_tokenizer
+from ukraine_stance.models.protocol import FitReport, FloatArray, LabelledTexts, Prediction, read_settings
 from ukraine_stance.models.weights import locate
 from ukraine_stance.progress import bar
 
@@ -21,6 +23,8 @@ _PREDICT_BATCH = 32
 @dataclass(frozen=True, slots=True)
 class TransformerSettings:
     """What a run of the family is; the names and units are those of `config.TransformerConfig`."""
+
+    __pydantic_config__ = ConfigDict(extra="forbid")
 
     checkpoint: str
     checkpoint_sha256: str | None
@@ -54,7 +58,7 @@ class TransformerModel:
         from ukraine_stance.models import finetuning
 
         source = locate(self._settings.checkpoint, self._settings.revision, self._settings.checkpoint_sha256)
-        self._tokenizer = _tokenizer(source)
+        self._tokenizer = read_tokenizer(source)
         weights = balanced_class_weights(train.gold) if self._settings.class_weights == "balanced" else None
         rows = finetuning.TrainingRows(self._encode(train), self._encode(validation), weights)
         self._network, report = finetuning.finetune(source, self._settings, rows, self._tokenizer, workspace)
@@ -66,6 +70,8 @@ class TransformerModel:
 
         probabilities = np.zeros((len(texts), len(ORDER)))
         truncated = np.zeros(len(texts), dtype=np.bool_)
+        if self._network is None:
+            raise RuntimeError("the model is neither fitted nor loaded")
         self._network.eval()
         order = sorted(range(len(texts)), key=lambda row: len(texts[row]))
         with bar("scoring statements", len(texts)) as advance, torch.inference_mode():
@@ -92,22 +98,19 @@ class TransformerModel:
         """Read what `save` wrote; a missing head or tensor is refused, never replaced by random numbers."""
         _quiet()
         import torch
-        from transformers import AutoModelForSequenceClassification
 
         for name in ("config.json", "model.safetensors", "tokenizer.json"):
             if not (folder / name).is_file():
                 raise UserMistake(f"{folder / name}: missing; the model folder is incomplete, copy or train it again")
-        network, info = AutoModelForSequenceClassification.from_pretrained(
-            folder, use_safetensors=True, trust_remote_code=False, output_loading_info=True, local_files_only=True
-        )
-        if info["missing_keys"] or info["mismatched_keys"]:
-            raise UserMistake(f"{folder}: weights lack {sorted(info['missing_keys'])[:3]}; the model is incomplete")
+        network, missing = read_network(folder)
+        if missing:
+            raise UserMistake(f"{folder}: weights lack {missing[:3]}; the model is incomplete")
         labels = tuple(network.config.id2label[column] for column in range(network.config.num_labels))
         if labels != tuple(ORDER):
             raise UserMistake(f"{folder}: its labels are {labels}, not {tuple(map(str, ORDER))}; not one of our models")
         if torch.cuda.is_available():
             network = network.to("cuda")
-        return cls(TransformerSettings(**settings), network, _tokenizer(folder))
+        return cls(read_settings(TransformerSettings, settings, folder), network, read_tokenizer(folder))
 
     def _encode(self, data: LabelledTexts) -> list[dict[str, Any]]:
         encoded = self._tokenize(data.texts, data.targets, None, False)
@@ -116,23 +119,30 @@ class TransformerModel:
         return [{**row, "labels": int(label)} for row, label in zip(rows, data.gold, strict=True)]
 
     def _tokenize(self, texts: Sequence[str], targets: Sequence[str], tensors: str | None, padding: bool) -> Any:  # noqa: ANN401
+        if self._settings.target_in_input:
+            self._refuse_long_targets(set(targets))
         pairs = (list(texts), list(targets)) if self._settings.target_in_input else (list(texts),)
         cut: Any = "only_first" if self._settings.target_in_input else True
         return self._tokenizer(
             *pairs, truncation=cut, max_length=self._settings.max_tokens, padding=padding, return_tensors=tensors
         )
 
+    def _refuse_long_targets(self, targets: set[str]) -> None:
+        for target in sorted(targets):
+            taken = len(self._tokenizer("", target)["input_ids"])
+            if taken >= self._settings.max_tokens:
+                raise UserMistake(
+                    f"target {target!r} takes {taken} of the {self._settings.max_tokens} tokens that the model reads; "
+                    "shorten it, or train with a larger model.max_tokens"
+                )
+
 
 def balanced_class_weights(gold: np.ndarray) -> FloatArray:
-    """Weight (3,) of each class, n / (3 * count): the mean weight over the n examples is 1."""
+    """Weight (3,) of each class, n / (3 * count): the mean weight over the n examples is 1. Raises ValueError at 0."""
     counts = np.bincount(gold, minlength=len(ORDER))
+    if not counts.all():
+        raise ValueError("a stance has no training statement")
     return np.asarray(len(gold) / (len(ORDER) * counts), dtype=np.float64)
-
-
-def _tokenizer(folder: Path) -> Any:  # noqa: ANN401 - transformers is imported lazily
-    from transformers import AutoTokenizer
-
-    return AutoTokenizer.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
 
 
 def _quiet() -> None:

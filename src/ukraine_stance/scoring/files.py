@@ -1,8 +1,8 @@
 """Score one file into another, a batch at a time in bounded memory; both appear whole or not at all."""
 
+import re
 from collections import Counter
-from contextlib import ExitStack
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +10,20 @@ import pyarrow as pa
 
 from ukraine_stance.classifier import OUTPUT_COLUMNS, PROBABILITY_COLUMNS, StanceClassifier
 from ukraine_stance.errors import UserMistake
-from ukraine_stance.files import read_json, replacing, sha256_file, sha256_json, write_json
+from ukraine_stance.files import read_json, replacing, saying_why_unwritten, sha256_file, sha256_json, write_json
 from ukraine_stance.progress import bar
-from ukraine_stance.tables import SUFFIXES, Batch, ReadOptions, Reject, RejectWriter, Source, TableWriter, open_table
+from ukraine_stance.tables import (
+    SUFFIXES,
+    Batch,
+    ReadOptions,
+    Reject,
+    RejectWriter,
+    Source,
+    TableWriter,
+    listed,
+    open_table,
+    picked,
+)
 
 _BATCH_ROWS = 2048
 
@@ -46,7 +57,7 @@ class ScoreJob:
 
     @property
     def manifest(self) -> Path:
-        """Counts and hashes; it is written last, so it stands for a complete output."""
+        """Counts and hashes; by it a finished output is known as ours."""
         return self.out.with_name(f"{self.out.name}.manifest.json")
 
 
@@ -67,7 +78,9 @@ class ScoreSummary:
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
-        return asdict(self)
+        # Not `asdict`: it builds a Counter anew from pairs, and counts these.
+        values = {one.name: getattr(self, one.name) for one in fields(self)}
+        return {name: dict(value) if isinstance(value, Counter) else value for name, value in values.items()}
 
     def lines(self, job: ScoreJob) -> list[str]:
         """What a person should know, the output's path last."""
@@ -91,41 +104,59 @@ def score_file(job: ScoreJob, classifier: StanceClassifier) -> ScoreSummary:
     """Write every input column and ours (OUTPUT_COLUMNS and the input's row number) to `job.out`.
 
     Given again on the same input, model and options, it finds the output complete and does nothing. Raises UserMistake
-    for an input that cannot be read, lacks the text column or has a column of ours, and for an output that exists.
+    for an input that cannot be read, lacks the text column or has a column of ours, and for an output that exists or
+    cannot be written.
     """
+    with saying_why_unwritten(job.out):
+        _check_paths(job)
     source = open_table(job.source, ReadOptions(job.encoding, job.delimiter, (job.text_column,), _BATCH_ROWS))
     _check_columns(job, source)
     fingerprint = _fingerprint(job, classifier)
     done = _finished(job, fingerprint)
     if done is not None:
         return done
+    # The output is renamed last: where it stands, rejects and manifest stand too.
+    with saying_why_unwritten(job.out), replacing(job.out) as out:
+        with replacing(job.rejects) as rejects:
+            summary = _score_rows(job, source, classifier, out, rejects)
+        write_json(job.manifest, {**fingerprint, "output_sha256": sha256_file(out), "counts": _plain(summary)})
+    return summary
+
+
+def _score_rows(job: ScoreJob, source: Source, classifier: StanceClassifier, out: Path, rejects: Path) -> ScoreSummary:
     schema = pa.schema([*source.schema, *((f"{job.prefix}{name}", kind) for name, kind in _TYPES.items())])
     summary = ScoreSummary()
-    with ExitStack() as files:
-        out = files.enter_context(replacing(job.out))
-        rejects = files.enter_context(replacing(job.rejects))
-        with (
-            TableWriter(out, schema, job.out.suffix.lower()) as writer,
-            RejectWriter(rejects) as reject_writer,
-            bar("scoring rows", source.total) as advance,
-        ):
-            seen_ids: set[str] = set()
-            for batch in source.batches():
-                scored, bad = _score_batch(job, batch, classifier, schema)
-                writer.write(scored)
-                for reject in bad:
-                    reject_writer.write(reject)
-                _count(summary, job, scored, bad, seen_ids)
-                advance(len(batch.rows) + len(batch.rejects))
-    write_json(job.manifest, {**fingerprint, "output_sha256": sha256_file(job.out), "counts": _plain(summary)})
+    seen_ids: set[str] = set()
+    with (
+        TableWriter(out, schema, job.out.suffix.lower()) as writer,
+        RejectWriter(rejects) as reject_writer,
+        bar("scoring rows", source.total) as advance,
+    ):
+        for batch in source.batches():
+            scored, bad = _score_batch(job, batch, classifier, schema)
+            writer.write(scored)
+            for reject in bad:
+                reject_writer.write(reject)
+            _count(summary, job, scored, bad, seen_ids)
+            advance(len(batch.rows) + len(batch.rejects))
     return summary
+
+
+def _check_paths(job: ScoreJob) -> None:
+    if job.out.suffix.lower() not in SUFFIXES:
+        raise UserMistake(f"{job.out}: end the output in one of {', '.join(SUFFIXES)}")
+    if job.out.is_dir():
+        raise UserMistake(f"{job.out}: is a folder; give a file")
+    for path in (job.out, job.rejects, job.manifest):
+        if path.exists() and job.source.exists() and path.samefile(job.source):
+            raise UserMistake(f"{path}: is the input itself; give another --out")
 
 
 def _check_columns(job: ScoreJob, source: Source) -> None:
     names = source.schema.names
     if job.text_column not in names:
         raise UserMistake(
-            f"{job.source}: no column {job.text_column!r} (columns: {', '.join(names)}); "
+            f"{job.source}: no column {job.text_column!r} (columns: {listed(names)}); "
             "name the one to score with --text-column"
         )
     clashes = [f"{job.prefix}{name}" for name in _TYPES if f"{job.prefix}{name}" in names]
@@ -133,10 +164,6 @@ def _check_columns(job: ScoreJob, source: Source) -> None:
         raise UserMistake(
             f"{job.source}: has the output columns {', '.join(clashes)} already; give --prefix to name ours otherwise"
         )
-    if job.out.suffix.lower() not in SUFFIXES:
-        raise UserMistake(f"{job.out}: end the output in one of {', '.join(SUFFIXES)}")
-    if job.out.resolve() == job.source.resolve():
-        raise UserMistake(f"{job.out}: is the input itself; give another --out")
 
 
 def _fingerprint(job: ScoreJob, classifier: StanceClassifier) -> dict[str, Any]:
@@ -152,9 +179,7 @@ def _finished(job: ScoreJob, fingerprint: dict[str, Any]) -> ScoreSummary | None
     """The summary of the same job done before; None where the output is to be written."""
     if job.force or not job.out.exists():
         return None
-    if not job.manifest.is_file():
-        raise UserMistake(f"{job.out}: exists and is no finished output of this command; --force replaces it")
-    manifest = read_json(job.manifest)
+    manifest = _manifest(job)
     other = [name for name, value in fingerprint.items() if manifest.get(name) != value]
     if other:
         raise UserMistake(
@@ -165,6 +190,16 @@ def _finished(job: ScoreJob, fingerprint: dict[str, Any]) -> ScoreSummary | None
     counts = manifest["counts"]
     counters = {name: Counter(counts.pop(name)) for name in ("reasons", "stances")}
     return ScoreSummary(**{**counts, **counters, "already_done": True})
+
+
+def _manifest(job: ScoreJob) -> dict[str, Any]:
+    try:
+        manifest = read_json(job.manifest)
+        if {"input_sha256", "model_id", "options_sha256", "output_sha256", "counts"} <= manifest.keys():
+            return dict(manifest)
+    except (OSError, ValueError, AttributeError):
+        pass  # said below
+    raise UserMistake(f"{job.out}: exists and is no finished output of this command; --force replaces it")
 
 
 def _said(names: list[str]) -> str:
@@ -181,8 +216,7 @@ def _score_batch(
     for row, blank in zip(batch.rows, empty, strict=True):
         if blank:
             rejects.append(Reject(row, f"{job.text_column} is empty", b""))
-    kept = pa.array([at for at, blank in enumerate(empty) if not blank], pa.int64())
-    table = batch.table.take(kept)
+    table = picked(batch.table, [at for at, blank in enumerate(empty) if not blank])
     scores = classifier.score([text for text, blank in zip(texts, empty, strict=True) if not blank])
     columns: dict[str, Any] = {_ROW: [row for row, blank in zip(batch.rows, empty, strict=True) if not blank]}
     columns |= {name: scores[name] for name in OUTPUT_COLUMNS}
@@ -194,7 +228,8 @@ def _count(summary: ScoreSummary, job: ScoreJob, scored: pa.Table, rejects: list
     summary.scored += scored.num_rows
     summary.rejected += len(rejects)
     summary.rows += scored.num_rows + len(rejects)
-    summary.reasons.update(reject.reason.split(" (")[0] for reject in rejects)
+    # What stands in brackets is of one row: without it, reasons are few.
+    summary.reasons.update(re.sub(r" \(.*\)", "", reject.reason, flags=re.DOTALL) for reject in rejects)
     stances = scored.column(f"{job.prefix}stance").to_pylist()
     summary.stances.update(stance for stance in stances if stance)
     summary.abstained += sum(not stance for stance in stances)

@@ -3,7 +3,7 @@
 CSV cells are strings and nothing else: "NA" and "007" stay what they are. JSON values keep their types.
 """
 
-from ukraine_stance.tables.reading import Batch, ReadOptions, Reject, Source, open_table
+from ukraine_stance.tables.reading import Batch, ReadOptions, Reject, Source, holds_json, listed, open_table, picked
 from ukraine_stance.tables.writing import SUFFIXES, RejectWriter, TableWriter, write_table
 
 __all__ = [
@@ -14,6 +14,9 @@ __all__ = [
     "RejectWriter",
     "Source",
     "TableWriter",
+    "holds_json",
+    "listed",
     "open_table",
+    "picked",
     "write_table",
 ]

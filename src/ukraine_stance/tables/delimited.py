@@ -4,12 +4,12 @@ import csv
 from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TextIO
 
 import pyarrow as pa
 
 from ukraine_stance.errors import UserMistake
-from ukraine_stance.tables.reading import Batch, ReadOptions, Reject
+from ukraine_stance.tables.reading import Batch, ReadOptions, in_batches, refuse_doubled
+from ukraine_stance.tables.text import TextFile
 
 # An unclosed quote swallows what follows; a field of this many characters is taken for one.
 _LONGEST_FIELD = 4_000_000
@@ -18,7 +18,7 @@ _LONGEST_FIELD = 4_000_000
 class _Lines:
     """Lines of a stream; those of the record being parsed are remembered and can be put back."""
 
-    def __init__(self, stream: TextIO) -> None:
+    def __init__(self, stream: Iterator[str]) -> None:
         self._stream = stream
         self._waiting: deque[str] = deque()
         self.record: list[str] = []
@@ -46,9 +46,9 @@ class DelimitedSource:
 
     def __init__(self, path: Path, options: ReadOptions) -> None:
         self._path = path
+        self._file = TextFile(path, options.encoding)
         self._options = options
-        self._delimiter = options.delimiter or ("\t" if path.suffix.lower() == ".tsv" else ",")
-        _refuse_other_encodings(path, options.encoding)
+        self._delimiter = _separator(options.delimiter, "\t" if path.suffix.lower() == ".tsv" else ",")
         header = next(self._records(), None)
         if header is None:
             raise UserMistake(f"{path}: the file holds no header")
@@ -57,86 +57,55 @@ class DelimitedSource:
 
     def batches(self) -> Iterator[Batch]:
         """Every record once; blank lines are no records."""
-        good: list[list[str]] = []
-        rows: list[int] = []
-        rejects: list[Reject] = []
         records = self._records()
         next(records)
-        for number, (fields, raw, fault) in enumerate(records, start=1):
-            fault = fault or self._width_fault(fields)
-            if fault:
-                rejects.append(Reject(number, fault, raw.encode(self._codec, "surrogateescape")))
-            else:
-                good.append(fields)
-                rows.append(number)
-            if len(good) + len(rejects) >= self._options.batch_rows:
-                yield self._batch(good, rows, rejects)
-                good, rows, rejects = [], [], []
-        if good or rejects:
-            yield self._batch(good, rows, rejects)
+        checked = (self._with_width_checked(record) for record in records)
+        for good, rows, rejects in in_batches(checked, self._options.rows_a_batch(len(self._columns))):
+            columns = zip(*good, strict=True) if good else [[] for _ in self._columns]
+            table = pa.table([pa.array(list(values), pa.string()) for values in columns], schema=self.schema)
+            yield Batch(table, rows, rejects)
 
-    @property
-    def _codec(self) -> str:
-        # The BOM that Excel writes is no part of the first column's name.
-        return "utf-8-sig" if self._options.encoding.lower() in ("utf-8", "utf8") else self._options.encoding
-
-    def _records(self) -> Iterator[tuple[list[str], str, str | None]]:
-        """(fields, raw text, fault or None) of each record, the header included."""
+    def _records(self) -> Iterator[tuple[list[str] | None, str, bytes]]:
+        """(fields, "", raw bytes) or (None, fault, raw bytes) of each record, the header included."""
         csv.field_size_limit(_LONGEST_FIELD)
-        with self._path.open(encoding=self._codec, errors="surrogateescape", newline="") as stream:
-            lines = _Lines(stream)
-            while True:
-                lines.start_record()
-                try:
-                    fields = next(csv.reader(lines, delimiter=self._delimiter, strict=True), None)
-                except csv.Error as fault:
-                    lines.give_back_all_but_first()
-                    yield [], "".join(lines.record), f"quoting is broken ({fault})"
-                    continue
-                if fields is None:
-                    return
-                if fields:
-                    raw = "".join(lines.record)
-                    yield fields, raw, _decoding_fault(raw, self._options.encoding)
+        lines = _Lines(self._file.lines(newline=""))
+        while True:
+            lines.start_record()
+            try:
+                fields = next(csv.reader(lines, delimiter=self._delimiter, strict=True), None)
+            except csv.Error as broken:
+                lines.give_back_all_but_first()
+                yield None, f"quoting is broken ({broken})", self._file.raw("".join(lines.record))
+                continue
+            if fields is None:
+                return
+            if fields:
+                text = "".join(lines.record)
+                fault = self._file.fault(text)
+                yield None if fault else fields, fault, self._file.raw(text)
 
-    def _checked_header(self, header: tuple[list[str], str, str | None]) -> list[str]:
-        columns, _, fault = header
-        if fault:
+    def _with_width_checked(self, record: tuple[list[str] | None, str, bytes]) -> tuple[list[str] | None, str, bytes]:
+        fields, _, raw = record
+        if fields is None or len(fields) == len(self._columns):
+            return record
+        return None, f"another number of fields than the header ({len(fields)}, not {len(self._columns)})", raw
+
+    def _checked_header(self, header: tuple[list[str] | None, str, bytes]) -> list[str]:
+        columns, fault, _ = header
+        if columns is None:
             raise UserMistake(f"{self._path}:1: header: {fault}")
-        doubled = sorted({name for name in columns if columns.count(name) > 1})
-        if doubled:
-            raise UserMistake(f"{self._path}:1: columns named twice: {', '.join(doubled)}; rename them")
+        refuse_doubled(columns, f"{self._path}:1")
         if len(columns) == 1 and self._options.delimiter is None:
-            for other, name in ((";", "semicolons"), ("\t", "tabs")):
+            for other, typed, name in ((";", ";", "semicolons"), ("\t", r"\t", "tabs")):
                 if other in columns[0]:
-                    raise UserMistake(f"{self._path}:1: columns look separated by {name}; add --delimiter '{other}'")
+                    raise UserMistake(f"{self._path}:1: columns look separated by {name}; add --delimiter '{typed}'")
         return columns
 
-    def _width_fault(self, fields: list[str]) -> str | None:
-        if len(fields) == len(self._columns):
-            return None
-        return f"{len(fields)} fields where the header has {len(self._columns)}"
 
-    def _batch(self, good: list[list[str]], rows: list[int], rejects: list[Reject]) -> Batch:
-        columns = zip(*good, strict=True) if good else [[] for _ in self._columns]
-        table = pa.table([pa.array(list(values), pa.string()) for values in columns], schema=self.schema)
-        return Batch(table, tuple(rows), tuple(rejects))
-
-
-def _decoding_fault(text: str, encoding: str) -> str | None:
-    for character in text:
-        if "\ud800" <= character <= "\udfff":
-            byte = ord(character) & 0xFF
-            return f"not {encoding} (byte 0x{byte:02x}); if the file has another encoding, add --encoding NAME"
-    return None
-
-
-def _refuse_other_encodings(path: Path, encoding: str) -> None:
-    try:
-        "".encode(encoding)
-    except LookupError as fault:
-        raise UserMistake(f"--encoding: {encoding!r} is no encoding that Python knows") from fault
-    with path.open("rb") as stream:
-        start = stream.read(2)
-    if start in (b"\xff\xfe", b"\xfe\xff") and "16" not in encoding:
-        raise UserMistake(f"{path}: looks like UTF-16; add --encoding utf-16")
+def _separator(given: str | None, usual: str) -> str:
+    if given is None:
+        return usual
+    separator = given.replace(r"\t", "\t")  # a tab is hard to type in a shell
+    if len(separator) != 1 or separator in '"\r\n':
+        raise UserMistake(f"--delimiter: {given!r} is not one character that can stand between fields")
+    return separator

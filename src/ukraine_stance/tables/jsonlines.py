@@ -8,71 +8,59 @@ from typing import Any
 import pyarrow as pa
 
 from ukraine_stance.errors import UserMistake
-from ukraine_stance.tables.reading import JSON_TEXT, Batch, ReadOptions, Reject
+from ukraine_stance.tables.reading import JSON_TEXT, Batch, ReadOptions, holds_json, in_batches
+from ukraine_stance.tables.text import TextFile
 
-# Beyond this, integers do not survive as double; such columns are kept as JSON text.
+# Beyond the first, integers do not survive as double; beyond the second, not as int64. Such are kept as JSON text.
 _EXACT_IN_DOUBLE = 2**53
+_EXACT_IN_INT64 = 2**63 - 1
+
+# Python's own limit depends on what called it: a row read at one depth of calls could not be written at another.
+_DEEPEST_NESTING = 100
 
 
 class JsonLinesSource:
     """A file of JSON objects; a key that a row lacks is null there."""
 
     def __init__(self, path: Path, options: ReadOptions) -> None:
-        self._path = path
+        self._file = TextFile(path, options.encoding)
         self._options = options
         kinds: dict[str, set[str]] = {}
         total = 0
-        for _, value, _ in self._lines():
+        for value, _, _ in self._records():
             total += 1
             for key, item in (value or {}).items():
                 kinds.setdefault(key, set()).add(_kind(item))
         if not kinds:
-            raise UserMistake(f"{path}: no line holds a JSON object")
+            raise UserMistake(f"{path}: no line holds a JSON object with a key")
         self.total: int | None = total
         self.schema = pa.schema([self._field(name, found) for name, found in kinds.items()])
 
     def batches(self) -> Iterator[Batch]:
         """Every line once; blank lines are no rows."""
-        good: list[dict[str, Any]] = []
-        rows: list[int] = []
-        rejects: list[Reject] = []
-        for number, (raw, value, fault) in enumerate(self._lines(), start=1):
-            if value is None:
-                rejects.append(Reject(number, fault, raw))
-            else:
-                good.append(value)
-                rows.append(number)
-            if len(good) + len(rejects) >= self._options.batch_rows:
-                yield self._batch(good, rows, rejects)
-                good, rows, rejects = [], [], []
-        if good or rejects:
-            yield self._batch(good, rows, rejects)
+        for good, rows, rejects in in_batches(self._records(), self._options.rows_a_batch(len(self.schema))):
+            columns = [self._column(field, [row.get(field.name) for row in good]) for field in self.schema]
+            yield Batch(pa.table(columns, schema=self.schema), rows, rejects)
 
-    def _lines(self) -> Iterator[tuple[bytes, dict[str, Any] | None, str]]:
-        """(raw line, object or None, fault) of each line that is not blank."""
-        with self._path.open("rb") as stream:
-            for number, raw in enumerate(stream):
-                line = raw.removeprefix(b"\xef\xbb\xbf") if number == 0 else raw
-                if line.strip():
-                    yield raw, *self._parsed(line)
+    def _records(self) -> Iterator[tuple[dict[str, Any] | None, str, bytes]]:
+        """(object, "", raw bytes) or (None, fault, raw bytes) of each line that is not blank."""
+        for line in self._file.lines(newline="\n"):
+            if line.strip():
+                yield *self._parsed(line), self._file.raw(line)
 
-    def _parsed(self, line: bytes) -> tuple[dict[str, Any] | None, str]:
+    def _parsed(self, line: str) -> tuple[dict[str, Any] | None, str]:
+        fault = self._file.fault(line)
+        if fault:
+            return None, fault
         try:
-            text = line.decode(self._options.encoding)
-            value = json.loads(text)
-            # An escape can name half a surrogate pair, which no file can hold.
-            json.dumps(value, ensure_ascii=False).encode("utf-8")
-        except UnicodeEncodeError:
-            return None, "holds half of a surrogate pair"
-        except UnicodeDecodeError as fault:
-            return None, f"not {self._options.encoding} (byte 0x{line[fault.start]:02x}); if so, add --encoding NAME"
-        except (ValueError, RecursionError) as fault:
-            return None, f"not JSON ({fault})"
+            value = _loaded(line)
+        except ValueError as broken:
+            return None, str(broken)
         if not isinstance(value, dict):
             return None, f"a JSON {type(value).__name__}, not an object"
         for name in self._options.strings:
             if not isinstance(value.get(name), str | None):
-                return None, f"{name} is {json.dumps(value[name])[:40]}, not a string"
+                return None, f"{name} is not a string ({json.dumps(value[name])[:40]})"
         return value, ""
 
     def _field(self, name: str, kinds: set[str]) -> pa.Field:
@@ -81,21 +69,58 @@ class JsonLinesSource:
                 return pa.field(name, pa.string())
             case ["bool"]:
                 return pa.field(name, pa.bool_())
-            case ["int"]:
+            case ["int"] | ["long"] | ["int", "long"]:
                 return pa.field(name, pa.int64())
             case ["float"] | ["float", "int"]:
                 return pa.field(name, pa.float64())
             case _:
                 return pa.field(name, pa.string(), metadata=JSON_TEXT)
 
-    def _batch(self, good: list[dict[str, Any]], rows: list[int], rejects: list[Reject]) -> Batch:
-        columns = []
-        for field in self.schema:
-            values = [row.get(field.name) for row in good]
-            if field.metadata == JSON_TEXT:
-                values = [None if value is None else json.dumps(value, ensure_ascii=False) for value in values]
-            columns.append(pa.array(values, field.type))
-        return Batch(pa.table(columns, schema=self.schema), tuple(rows), tuple(rejects))
+    def _column(self, field: pa.Field, values: list[Any]) -> pa.Array:
+        if holds_json(field):
+            values = [None if value is None else json.dumps(value, ensure_ascii=False) for value in values]
+        return pa.array(values, field.type)
+
+
+def _loaded(line: str) -> Any:  # noqa: ANN401 - whatever JSON holds
+    """The line's value. Raises ValueError saying why it cannot be used."""
+    try:
+        value = json.loads(line, object_pairs_hook=_object)
+        # NaN and 1e999 are no JSON; an escape can name half of a surrogate pair, which no file can hold.
+        json.dumps(value, ensure_ascii=False, allow_nan=False).encode("utf-8")
+    except UnicodeEncodeError as fault:
+        raise ValueError("holds half of a surrogate pair") from fault
+    except (ValueError, RecursionError) as fault:
+        raise ValueError(f"not JSON ({fault})") from fault
+    if _is_too_deep(line, value):
+        raise ValueError(f"nested more than {_DEEPEST_NESTING} deep")
+    return value
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("a key stands twice in one object")
+    return found
+
+
+def _is_too_deep(line: str, value: Any) -> bool:  # noqa: ANN401 - whatever JSON holds
+    if line.count("[") + line.count("{") <= _DEEPEST_NESTING:
+        return False
+    level = [value]
+    for _ in range(_DEEPEST_NESTING + 1):
+        level = [item for part in level for item in _inside(part)]
+    return bool(level)
+
+
+def _inside(value: Any) -> list[Any]:  # noqa: ANN401 - whatever JSON holds
+    match value:
+        case dict():
+            return list(value.values())
+        case list():
+            return value
+        case _:
+            return []
 
 
 def _kind(value: Any) -> str:  # noqa: ANN401 - whatever JSON holds
@@ -105,7 +130,8 @@ def _kind(value: Any) -> str:  # noqa: ANN401 - whatever JSON holds
         case bool():
             return "bool"
         case int():
-            return "int" if abs(value) <= _EXACT_IN_DOUBLE else "json"
+            magnitude = abs(value)
+            return "int" if magnitude <= _EXACT_IN_DOUBLE else "long" if magnitude <= _EXACT_IN_INT64 else "json"
         case float():
             return "float"
         case str():

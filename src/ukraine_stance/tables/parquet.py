@@ -1,4 +1,4 @@
-"""Parquet: columns keep their types; a text that is no valid UTF-8 rejects its row."""
+"""Parquet: columns keep their types; a string anywhere in a row that is no valid UTF-8 rejects the row."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ukraine_stance.errors import UserMistake
-from ukraine_stance.tables.reading import Batch, ReadOptions, Reject
+from ukraine_stance.tables.reading import Batch, ReadOptions, Reject, picked, refuse_doubled
 
 
 class ParquetSource:
@@ -20,8 +20,10 @@ class ParquetSource:
             with pq.ParquetFile(path) as file:
                 self.schema = file.schema_arrow.remove_metadata()
                 self.total: int | None = file.metadata.num_rows
-        except (pa.ArrowException, OSError) as fault:
+                names = self.schema.names
+        except (pa.ArrowException, OSError, ValueError) as fault:
             raise UserMistake(f"{path}: not a whole Parquet file ({_first_line(fault)})") from fault
+        refuse_doubled(names, str(path))
         for name in set(options.strings) & set(self.schema.names):
             at = self.schema.get_field_index(name)
             if not _is_text(self.schema.field(at).type):
@@ -31,9 +33,10 @@ class ParquetSource:
     def batches(self) -> Iterator[Batch]:
         """Every row once."""
         first = 1
+        rows = self._options.rows_a_batch(len(self.schema))
         try:
             with pq.ParquetFile(self._path) as file:
-                for record_batch in file.iter_batches(self._options.batch_rows):
+                for record_batch in file.iter_batches(rows):
                     yield self._batch(pa.Table.from_batches([record_batch]), first)
                     first += record_batch.num_rows
         except (pa.ArrowException, OSError) as fault:
@@ -41,32 +44,39 @@ class ParquetSource:
 
     def _batch(self, table: pa.Table, first: int) -> Batch:
         bad: dict[int, Reject] = {}
-        for name in set(self._options.strings) & set(self.schema.names):
-            column = table.column(name).cast(pa.string())
+        for name, column in zip(table.column_names, table.columns, strict=True):
             try:
                 column.validate(full=True)
             except pa.ArrowInvalid:
-                bad |= _undecodable(column, name, first)
+                bad = _unreadable(column, name, first) | bad
         good = [row for row in range(table.num_rows) if row not in bad]
-        kept = table.take(pa.array(good, pa.int64())) if bad else table
+        kept = picked(table, good)
         rows = tuple(first + row for row in good)
-        return Batch(kept.replace_schema_metadata(None).cast(self.schema), rows, tuple(bad.values()))
+        rejects = tuple(bad[row] for row in sorted(bad))
+        return Batch(kept.replace_schema_metadata(None).cast(self.schema), rows, rejects)
 
 
-def _undecodable(column: pa.ChunkedArray, name: str, first: int) -> dict[int, Reject]:
+def _unreadable(column: pa.ChunkedArray, name: str, first: int) -> dict[int, Reject]:
     rejects = {}
-    for row, raw in enumerate(column.cast(pa.binary()).to_pylist()):
+    for row in range(len(column)):
         try:
-            (raw or b"").decode("utf-8")
+            column[row].as_py()
         except UnicodeDecodeError as fault:
-            rejects[row] = Reject(first + row, f"{name} is not utf-8 (byte 0x{raw[fault.start]:02x})", raw)
+            bad = fault.object[fault.start]
+            rejects[row] = Reject(first + row, f"{name} is not utf-8 (byte 0x{bad:02x})", fault.object)
     return rejects
 
 
 def _is_text(kind: pa.DataType) -> bool:
     if pa.types.is_dictionary(kind):
         kind = kind.value_type
-    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind))
+    # pandas writes a column without any value as null.
+    return bool(
+        pa.types.is_null(kind)
+        or pa.types.is_string(kind)
+        or pa.types.is_large_string(kind)
+        or pa.types.is_string_view(kind)
+    )
 
 
 def _first_line(fault: BaseException) -> str:

@@ -1,9 +1,10 @@
 """Open a table by its extension and read it in batches."""
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import pyarrow as pa
 
@@ -11,6 +12,14 @@ from ukraine_stance.errors import UserMistake
 
 # Arrow field metadata: the column holds JSON text, since its values have several types or are nested.
 JSON_TEXT = {b"ukraine_stance": b"json"}
+
+# A batch ends at this many cells or bytes of text, so that wide or long rows do not fill the memory.
+_MOST_CELLS = 1_000_000
+_MOST_BYTES = 16_000_000
+
+_MOST_NAMES_SHOWN = 20
+
+Record = TypeVar("Record")
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +30,10 @@ class ReadOptions:
     delimiter: str | None = None
     strings: tuple[str, ...] = ("text",)
     batch_rows: int = 1024
+
+    def rows_a_batch(self, columns: int) -> int:
+        """At most `batch_rows`, and fewer where a row has thousands of columns."""
+        return max(1, min(self.batch_rows, _MOST_CELLS // max(columns, 1)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,18 +74,74 @@ def open_table(path: Path, options: ReadOptions | None = None) -> Source:
     from ukraine_stance.tables.parquet import ParquetSource
 
     options = options or ReadOptions()
-    if not path.exists():
-        raise UserMistake(f"{path}: no such file")
-    if not path.is_file():
-        raise UserMistake(f"{path}: not a file; give one .csv, .tsv, .jsonl or .parquet file")
-    if path.stat().st_size == 0:
-        raise UserMistake(f"{path}: the file is empty")
-    match path.suffix.lower():
-        case ".csv" | ".tsv":
-            return DelimitedSource(path, options)
-        case ".jsonl" | ".ndjson":
-            return JsonLinesSource(path, options)
-        case ".parquet":
-            return ParquetSource(path, options)
-        case suffix:
-            raise UserMistake(f"{path}: {suffix or 'no extension'} is not read; use .csv, .tsv, .jsonl or .parquet")
+    try:
+        if not path.exists():
+            raise UserMistake(f"{path}: no such file")
+        if not path.is_file():
+            raise UserMistake(f"{path}: not a file; give one .csv, .tsv, .jsonl or .parquet file")
+        if path.stat().st_size == 0:
+            raise UserMistake(f"{path}: the file is empty")
+        match path.suffix.lower():
+            case ".csv" | ".tsv":
+                return DelimitedSource(path, options)
+            case ".jsonl" | ".ndjson":
+                return JsonLinesSource(path, options)
+            case ".parquet":
+                return ParquetSource(path, options)
+            case suffix:
+                raise UserMistake(f"{path}: {suffix or 'no extension'} is not read; use .csv, .tsv, .jsonl or .parquet")
+    except OSError as fault:
+        raise UserMistake(f"{path}: cannot be read ({fault.strerror or fault})") from fault
+
+
+def in_batches(
+    records: Iterable[tuple[Record | None, str, bytes]], most_rows: int
+) -> Iterator[tuple[list[Record], tuple[int, ...], tuple[Reject, ...]]]:
+    """Good records, their numbers, and rejects, a stretch at a time.
+
+    A record is (value, "", raw bytes), or (None, fault, raw bytes); they are numbered from 1.
+    """
+    good: list[Record] = []
+    rows: list[int] = []
+    rejects: list[Reject] = []
+    size = 0
+    for number, (value, fault, raw) in enumerate(records, start=1):
+        if value is None:
+            rejects.append(Reject(number, fault, raw))
+        else:
+            good.append(value)
+            rows.append(number)
+        size += len(raw)
+        if len(good) + len(rejects) >= most_rows or size >= _MOST_BYTES:
+            yield good, tuple(rows), tuple(rejects)
+            good, rows, rejects, size = [], [], [], 0
+    if good or rejects:
+        yield good, tuple(rows), tuple(rejects)
+
+
+def picked(table: pa.Table, positions: Sequence[int]) -> pa.Table:
+    """The rows at these rising positions; unlike `Table.take`, for every type that Parquet holds."""
+    if not positions:
+        return table.slice(0, 0)
+    breaks = [at for at in range(1, len(positions)) if positions[at] != positions[at - 1] + 1]
+    runs = zip([0, *breaks], [*breaks, len(positions)], strict=True)
+    return pa.concat_tables([table.slice(positions[start], end - start) for start, end in runs])
+
+
+def refuse_doubled(names: Sequence[str], where: str) -> None:
+    """Raise UserMistake when a column's name stands twice."""
+    doubled = [name for name, times in Counter(names).items() if times > 1]
+    if doubled:
+        raise UserMistake(f"{where}: columns named twice: {listed(doubled)}; rename them")
+
+
+def holds_json(field: pa.Field) -> bool:
+    """Whether the column's strings are JSON; Parquet adds other metadata to a field."""
+    return JSON_TEXT.items() <= (field.metadata or {}).items()
+
+
+def listed(names: Sequence[str]) -> str:
+    """Column names for a message of one line, the first twenty of them."""
+    shown = [name if name.isprintable() and name else repr(name) for name in names[:_MOST_NAMES_SHOWN]]
+    more = len(names) - len(shown)
+    return ", ".join(shown) + (f" and {more} more" if more else "")

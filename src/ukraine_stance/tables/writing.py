@@ -3,6 +3,7 @@
 import base64
 import csv
 import json
+import math
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -12,8 +13,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ukraine_stance.errors import UserMistake
-from ukraine_stance.files import replacing
-from ukraine_stance.tables.reading import JSON_TEXT, Reject
+from ukraine_stance.files import replacing, saying_why_unwritten
+from ukraine_stance.tables.reading import Reject, holds_json
 
 SUFFIXES = (".csv", ".tsv", ".jsonl", ".parquet")
 
@@ -32,7 +33,7 @@ class TableWriter:
             return
         self._text: TextIO = self._open.enter_context(path.open("w", encoding="utf-8", newline=""))
         if suffix != ".jsonl":
-            self._csv = csv.writer(self._text, delimiter="\t" if suffix == ".tsv" else ",", lineterminator="\n")
+            self._csv = csv.writer(_UnixLines(self._text), delimiter="\t" if suffix == ".tsv" else ",")
             self._csv.writerow(schema.names)
 
     def __enter__(self) -> Self:
@@ -46,16 +47,25 @@ class TableWriter:
         if self._suffix == ".parquet":
             self._parquet.write_table(table.cast(self._schema))
             return
-        columns = [column.to_pylist() for column in table.columns]
+        columns = [_values(column) for column in table.columns]
         if self._suffix != ".jsonl":
             self._csv.writerows(zip(*(map(_cell, column) for column in columns), strict=True))
             return
         for at, field in enumerate(self._schema):
-            if field.metadata == JSON_TEXT:
-                columns[at] = [None if value is None else json.loads(value) for value in columns[at]]
+            columns[at] = list(map(_parsed if holds_json(field) else _finite, columns[at]))
         for values in zip(*columns, strict=True):
             row = dict(zip(self._schema.names, values, strict=True))
             self._text.write(json.dumps(row, ensure_ascii=False, default=_plain) + "\n")
+
+
+class _UnixLines:
+    """Ends lines in a line feed alone; csv leaves a bare carriage return unquoted unless its own line end has one."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, line: str) -> int:
+        return self._stream.write(line.removesuffix("\r\n") + "\n")
 
 
 class RejectWriter:
@@ -83,14 +93,51 @@ class RejectWriter:
 
 def write_table(path: Path, table: pa.Table) -> None:
     """Write a whole table, atomically, in the form of the path's extension."""
-    with replacing(path) as temporary, TableWriter(temporary, table.schema, path.suffix.lower()) as writer:
+    with (
+        saying_why_unwritten(path),
+        replacing(path) as temporary,
+        TableWriter(temporary, table.schema, path.suffix.lower()) as writer,
+    ):
         writer.write(table)
 
 
+def _values(column: pa.ChunkedArray) -> list[Any]:
+    try:
+        return list(column.to_pylist())
+    except (OverflowError, ValueError, pa.ArrowException):
+        return list(column.cast(pa.string()).to_pylist())  # a time beyond the year 9999, which Python cannot hold
+
+
 def _cell(value: Any) -> Any:  # noqa: ANN401 - a CSV cell
-    if isinstance(value, list | dict):
-        return json.dumps(value, ensure_ascii=False, default=_plain)
-    return value
+    match value:
+        case list() | dict():
+            return json.dumps(_finite(value), ensure_ascii=False, default=_plain)
+        case bytes():
+            return _plain(value)
+        case _:
+            return value
+
+
+def _parsed(value: str | None) -> Any:  # noqa: ANN401 - whatever JSON holds
+    if value is None:
+        return None
+    try:
+        return _finite(json.loads(value))
+    except ValueError:
+        return value  # changed by another program that kept the column's mark
+
+
+def _finite(value: Any) -> Any:  # noqa: ANN401 - whatever Parquet holds
+    """The value with null for NaN and the infinities, which JSON cannot hold."""
+    match value:
+        case float():
+            return value if math.isfinite(value) else None
+        case dict():
+            return {key: _finite(item) for key, item in value.items()}
+        case list() | tuple():
+            return [_finite(item) for item in value]
+        case _:
+            return value
 
 
 def _plain(value: Any) -> str:  # noqa: ANN401 - dates, decimals, bytes of Parquet columns

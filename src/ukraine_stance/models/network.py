@@ -1,0 +1,49 @@
+"""Read networks and tokenizers from disk: safetensors alone, no code, nothing from the network, faults in one line."""
+
+from pathlib import Path
+from typing import Any
+
+from ukraine_stance.errors import UserMistake
+
+
+def read_network(folder: Path, **config: Any) -> tuple[Any, list[str]]:  # noqa: ANN401 - transformers is half typed
+    """The sequence classifier of a folder in fp32, and the names of weights that the folder lacks: those are random.
+
+    Other keywords go into its config. Raises UserMistake when the folder holds no such network.
+    """
+    import torch
+    from safetensors import SafetensorError
+    from transformers import AutoModelForSequenceClassification
+
+    try:
+        network, info = AutoModelForSequenceClassification.from_pretrained(
+            folder,
+            dtype=torch.float32,  # else that of the file: half precision neither trains nor compares well
+            use_safetensors=True,
+            trust_remote_code=False,
+            local_files_only=True,
+            output_loading_info=True,
+            **config,
+        )
+    except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as fault:
+        raise UserMistake(f"{folder}: holds no network that fits its config.json ({_first_line(fault)})") from fault
+    return network, sorted(info["missing_keys"])
+
+
+def read_tokenizer(folder: Path) -> Any:  # noqa: ANN401
+    """The fast tokenizer of a folder. Raises UserMistake where there is none, or one that cannot pad."""
+    from transformers import AutoTokenizer
+
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
+    except Exception as fault:  # the tokenizers library raises bare Exceptions
+        raise UserMistake(f"{folder}: holds no tokenizer that can be read ({_first_line(fault)})") from fault
+    if len(tokenizer) <= len(tokenizer.all_special_ids):  # without its files the library makes up an empty one
+        raise UserMistake(f"{folder}: holds no vocabulary (no tokenizer.json); copy the tokenizer's files there")
+    if not tokenizer.is_fast or tokenizer.pad_token is None:
+        raise UserMistake(f"{folder}: its tokenizer has no padding token or no tokenizer.json; choose an encoder")
+    return tokenizer
+
+
+def _first_line(fault: Exception) -> str:
+    return next(iter(str(fault).strip().splitlines()), type(fault).__name__)

@@ -1,0 +1,68 @@
+"""Text files of any encoding: bytes that it does not know are kept, told by row and given back as they were."""
+
+import codecs
+from collections.abc import Iterator
+from pathlib import Path
+
+from ukraine_stance.errors import UserMistake
+
+_WIDE_STARTS = (
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+
+
+class TextFile:
+    """A text file in a named encoding; a byte that is no text in it is read as half a surrogate pair (PEP 383)."""
+
+    def __init__(self, path: Path, encoding: str) -> None:
+        self._path = path
+        self._encoding = encoding
+        self._codec = _known(encoding)
+        if not any(width in self._codec for width in ("16", "32")):
+            self._refuse_wide()
+
+    def lines(self, newline: str) -> Iterator[str]:
+        """Lines with their ends, without the mark that Excel writes at the start; `newline` as for `open`."""
+        # Excel's mark is no part of the first column's name.
+        codec = "utf-8-sig" if self._codec == "utf-8" else self._codec
+        try:
+            with self._path.open(encoding=codec, errors="surrogateescape", newline=newline) as stream:
+                yield from stream
+        except UnicodeError as fault:
+            raise UserMistake(f"{self._path}: not {self._encoding} ({fault}); give another --encoding") from fault
+        except OSError as fault:
+            raise UserMistake(f"{self._path}: cannot be read ({fault.strerror or fault})") from fault
+
+    def raw(self, text: str) -> bytes:
+        """The bytes that were read as this text."""
+        return text.encode(self._codec, "surrogateescape")
+
+    def fault(self, text: str) -> str:
+        """Which byte of the text is none in this encoding, and the remedy; empty where all are."""
+        try:
+            text.encode("utf-8")
+        except UnicodeEncodeError as fault:
+            byte = ord(text[fault.start]) & 0xFF
+            return f"not {self._encoding} (byte 0x{byte:02x}); if the file has another encoding, add --encoding NAME"
+        return ""
+
+    def _refuse_wide(self) -> None:
+        with self._path.open("rb") as stream:
+            start = stream.read(4)
+        found = next((name for mark, name in _WIDE_STARTS if start.startswith(mark)), None)
+        if found is None and b"\0" in start[:2]:
+            found = "utf-16-le" if start[1:2] == b"\0" else "utf-16-be"
+        if found:
+            raise UserMistake(f"{self._path}: looks like {found[:6].upper()}; add --encoding {found}")
+
+
+def _known(encoding: str) -> str:
+    try:
+        "".encode(encoding)
+        name = codecs.lookup(encoding).name
+    except (LookupError, ValueError) as fault:
+        raise UserMistake(f"--encoding: {encoding!r} is no encoding that Python knows") from fault
+    return "utf-8" if name == "utf-8-sig" else name

@@ -1,0 +1,85 @@
+"""What several rooms test with: a tiny random network, and statements that are easy to tell apart."""
+
+from collections.abc import Callable
+from itertools import product
+from pathlib import Path
+from string import ascii_lowercase
+
+import numpy as np
+import pytest
+
+from ukraine_stance.labels import TARGET
+from ukraine_stance.models import TfidfModel, TransformerModel
+from ukraine_stance.models.protocol import LabelledTexts
+from ukraine_stance.models.tfidf import TfidfSettings
+from ukraine_stance.models.transformer import TransformerSettings
+
+_WORDS = (
+    ("we will send", "they promise", "the summit backs"),
+    ("tanks", "aid", "weapons", "money"),
+    ("we refuse", "they block", "the deputy rejects"),
+    ("the ministers met about", "the report counts", "the paper lists"),
+)
+
+
+@pytest.fixture(scope="session")
+def toy() -> LabelledTexts:
+    """36 statements, 12 of each stance; a linear model tells them apart."""
+    things = _WORDS[1]
+    texts = [f"{verb} {thing}" for verbs in (_WORDS[0], *_WORDS[2:]) for verb, thing in product(verbs, things)]
+    return LabelledTexts(tuple(texts), (TARGET,) * len(texts), np.repeat([0, 1, 2], 12))
+
+
+@pytest.fixture(scope="session")
+def tiny_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of a random one-layer BERT without a head: width 32, 40 positions, words and letters as tokens."""
+    import torch
+    from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
+    from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
+
+    folder = tmp_path_factory.mktemp("tiny-bert")
+    words = sorted({word for phrases in _WORDS for phrase in phrases for word in phrase.split()} | set(TARGET.split()))
+    letters = [token for letter in ascii_lowercase for token in (letter, f"##{letter}")]
+    tokens = dict.fromkeys(["[PAD]", "[UNK]", "[CLS]", "[SEP]", *map(str.lower, words), *letters])
+    vocabulary = {token: number for number, token in enumerate(tokens)}
+    tokenizer = Tokenizer(models.WordPiece(vocabulary, unk_token="[UNK]"))
+    tokenizer.normalizer = normalizers.BertNormalizer()
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    tokenizer.post_processor = processors.BertProcessing(("[SEP]", 3), ("[CLS]", 2))
+    PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, unk_token="[UNK]", pad_token="[PAD]", cls_token="[CLS]", sep_token="[SEP]"
+    ).save_pretrained(folder)
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        config = BertConfig(
+            vocab_size=len(vocabulary),
+            hidden_size=32,
+            num_hidden_layers=1,
+            num_attention_heads=2,
+            intermediate_size=64,
+            max_position_embeddings=40,
+            pad_token_id=0,
+        )
+        BertModel(config).save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def new_tfidf() -> Callable[..., TfidfModel]:
+    """Makes an untrained TF-IDF model; keywords change its settings."""
+    usual = {
+        "word_ngrams": (1, 2), "char_ngrams": (3, 4), "min_documents": 1, "sublinear": True, "c": 8.0,
+        "class_weight": "balanced",
+    }  # fmt: skip
+    return lambda **changed: TfidfModel(TfidfSettings(**{**usual, **changed}))
+
+
+@pytest.fixture(scope="session")
+def new_transformer(tiny_checkpoint: Path) -> Callable[..., TransformerModel]:
+    """Makes an untrained transformer on the tiny checkpoint; keywords change its settings."""
+    usual = {
+        "checkpoint": str(tiny_checkpoint), "checkpoint_sha256": None, "revision": None, "max_tokens": 32,
+        "target_in_input": True, "epochs": 8, "batch_size": 8, "learning_rate": 1e-2, "warmup_fraction": 0.0,
+        "weight_decay": 0.0, "class_weights": "balanced", "patience": 5, "precision": "fp32", "seed": 1,
+    }  # fmt: skip
+    return lambda **changed: TransformerModel(TransformerSettings(**{**usual, **changed}))

@@ -1,0 +1,158 @@
+"""What every model family promises, held for each alike."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file
+
+from ukraine_stance import models
+from ukraine_stance.errors import UserMistake
+from ukraine_stance.labels import ORDER, TARGET
+from ukraine_stance.models.protocol import LabelledTexts, StanceModel
+
+FAMILIES = ("tfidf", "transformer")
+LONG = "we will send tanks " * 500
+READS_ALL = {"tfidf"}
+ODD_TEXTS = (
+    "x", "!!!", "\u200b", "\t we \n refuse \r\n aid", "Україна вистоїть", "ウクライナ支援", "👩‍👩‍👧 🇺🇦",
+    "e\u0301 \u00e9", "\u202eright to left", "a\x00b", "\ufffd\ufeff", "[SEP] [PAD] [MASK]", "𝔘𝔨𝔯𝔞𝔦𝔫𝔢",
+)  # fmt: skip
+
+NewModel = Callable[..., StanceModel]
+
+
+@pytest.fixture(params=FAMILIES, scope="module")
+def new_model(request: pytest.FixtureRequest) -> NewModel:
+    return request.getfixturevalue(f"new_{request.param}")
+
+
+@pytest.fixture(scope="module")
+def fitted(new_model: NewModel, toy: LabelledTexts, tmp_path_factory: pytest.TempPathFactory) -> StanceModel:
+    model = new_model()
+    model.fit(toy, toy, tmp_path_factory.mktemp("checkpoints"))
+    return model
+
+
+@pytest.fixture
+def saved(fitted: StanceModel, tmp_path: Path) -> Path:
+    folder = tmp_path / "model"
+    folder.mkdir()
+    fitted.save(folder)
+    return folder
+
+
+def _probabilities(model: StanceModel, texts: list[str]) -> np.ndarray:
+    return model.predict(texts, [TARGET] * len(texts)).probabilities
+
+
+def test_every_known_family_is_held_to_the_contract() -> None:
+    assert set(models._FAMILIES) == set(FAMILIES)
+
+
+def test_probabilities_are_three_a_row_in_label_order(fitted: StanceModel, toy: LabelledTexts) -> None:
+    prediction = fitted.predict(toy.texts, toy.targets)
+    assert prediction.probabilities.shape == (len(toy), len(ORDER))
+    assert prediction.probabilities.dtype == np.float64
+    assert prediction.probabilities.min() >= 0
+    assert np.allclose(prediction.probabilities.sum(axis=1), 1, atol=1e-9)
+    assert prediction.truncated.dtype == np.bool_
+    assert (prediction.probabilities.argmax(axis=1) == toy.gold).mean() > 0.6  # columns are not permuted
+
+
+def test_an_answer_does_not_depend_on_neighbours_or_order(fitted: StanceModel, toy: LabelledTexts) -> None:
+    texts = [*toy.texts, *ODD_TEXTS, LONG]
+    together = _probabilities(fitted, texts)
+    alone = np.concatenate([_probabilities(fitted, [text]) for text in texts])
+    order = np.random.default_rng(3).permutation(len(texts))
+    shuffled = _probabilities(fitted, [texts[row] for row in order])
+    assert np.abs(together - alone).max() < 1e-6
+    assert np.abs(together[order] - shuffled).max() < 1e-6
+
+
+def test_no_statements_give_no_rows(fitted: StanceModel) -> None:
+    prediction = fitted.predict([], [])
+    assert prediction.probabilities.shape == (0, 3)
+    assert prediction.truncated.shape == (0,)
+
+
+@pytest.mark.parametrize("text", ODD_TEXTS, ids=ascii)
+def test_any_unicode_gets_probabilities(fitted: StanceModel, text: str) -> None:
+    assert np.isclose(_probabilities(fitted, [text]).sum(), 1)
+
+
+def test_a_long_text_is_flagged_where_its_end_is_not_read(fitted: StanceModel) -> None:
+    truncated = fitted.predict(["aid", LONG, "aid"], [TARGET] * 3).truncated
+    assert truncated.tolist() == [False, fitted.family not in READS_ALL, False]
+
+
+def test_the_flag_of_a_long_text_tells_whether_its_end_counts(fitted: StanceModel) -> None:
+    ends = _probabilities(fitted, [LONG, LONG + "we refuse weapons"])
+    assert np.array_equal(ends[0], ends[1]) == (fitted.family not in READS_ALL)
+
+
+def test_a_saved_model_gives_the_same_numbers_when_read(fitted: StanceModel, saved: Path) -> None:
+    settings = json.loads(json.dumps(fitted.settings()))
+    read = models.load(fitted.family, saved, settings)
+    texts = [*ODD_TEXTS, LONG]
+    assert np.abs(_probabilities(fitted, texts) - _probabilities(read, texts)).max() < 1e-9
+    assert json.loads(json.dumps(read.settings())) == settings
+
+
+def test_a_saved_model_holds_no_pickle(saved: Path) -> None:
+    files = [path for path in saved.rglob("*") if path.is_file()]
+    assert files
+    assert {path.suffix for path in files} <= {".json", ".safetensors", ".skops"}
+    assert not [path for path in files if path.read_bytes().startswith(b"\x80")]  # the first byte of any pickle
+
+
+def test_a_model_folder_without_its_weights_is_refused(fitted: StanceModel, saved: Path) -> None:
+    next(path for path in saved.iterdir() if path.stem == "model").unlink()
+    with pytest.raises(UserMistake, match="missing"):
+        models.load(fitted.family, saved, fitted.settings())
+
+
+def test_weights_that_are_garbage_are_refused(fitted: StanceModel, saved: Path) -> None:
+    next(path for path in saved.iterdir() if path.stem == "model").write_bytes(b"garbage" * 100)
+    with pytest.raises(UserMistake, match="model") as refused:
+        models.load(fitted.family, saved, fitted.settings())
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize("wrong", [{"colour": "blue"}, {"min_documents": "many", "epochs": "many"}])
+def test_settings_of_another_kind_are_refused(fitted: StanceModel, saved: Path, wrong: dict[str, str]) -> None:
+    with pytest.raises(UserMistake, match="settings"):
+        models.load(fitted.family, saved, {**fitted.settings(), **wrong})
+
+
+def test_an_unknown_family_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserMistake, match="'oracle' is unknown here"):
+        models.load("oracle", tmp_path, {})
+
+
+def test_the_same_seed_gives_the_same_weights(
+    new_model: NewModel, fitted: StanceModel, saved: Path, toy: LabelledTexts, tmp_path: Path
+) -> None:
+    np.random.default_rng().random()
+    again = new_model()
+    again.fit(toy, toy, tmp_path / "checkpoints")
+    assert np.array_equal(_probabilities(fitted, list(toy.texts)), _probabilities(again, list(toy.texts)))
+    if fitted.family == "transformer":
+        (tmp_path / "again").mkdir()
+        again.save(tmp_path / "again")
+        one, two = (load_file(folder / "model.safetensors") for folder in (saved, tmp_path / "again"))
+        assert one.keys() == two.keys()
+        assert all(np.array_equal(one[name], two[name]) for name in one)
+
+
+def test_training_without_a_stance_is_refused(new_model: NewModel, toy: LabelledTexts, tmp_path: Path) -> None:
+    two_stances = LabelledTexts(toy.texts[:24], toy.targets[:24], toy.gold[:24])
+    with pytest.raises(ValueError, match="no training statement"):
+        new_model().fit(two_stances, toy, tmp_path)
+
+
+def test_a_model_that_learned_nothing_does_not_answer(new_model: NewModel) -> None:
+    with pytest.raises(RuntimeError, match="neither fitted nor loaded"):
+        new_model().predict(["aid"], [TARGET])

