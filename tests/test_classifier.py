@@ -1,6 +1,7 @@
 """The model as people use it: predictions, and a folder that is believed only as it was saved."""
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -23,20 +24,25 @@ TEXTS = ["we will send tanks", "we refuse aid", "the ministers met about aid"]
 Change = Callable[[dict[str, Any]], Any]
 
 
-@pytest.fixture
-def folder(tmp_path: Path, new_tfidf: Callable[..., TfidfModel], toy: LabelledTexts) -> Path:
-    """A saved model with a temperature of 2, which a test may spoil."""
+@pytest.fixture(scope="module")
+def saved(new_tfidf: Callable[..., TfidfModel], toy: LabelledTexts, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of a model with a temperature of 2."""
     model = new_tfidf()
-    model.fit(toy, toy, tmp_path)
-    folder = tmp_path / "run"
-    folder.mkdir()
+    folder = tmp_path_factory.mktemp("run")
+    model.fit(toy, toy, folder)
     classifier.save(model, Calibration(2.0), {"data": {}, "seed": 1, "sha256": "0"}, folder)
     return folder
 
 
+@pytest.fixture(scope="module")
+def loaded(saved: Path) -> StanceClassifier:
+    return classifier.load(saved)
+
+
 @pytest.fixture
-def loaded(folder: Path) -> StanceClassifier:
-    return classifier.load(folder)
+def folder(saved: Path, tmp_path: Path) -> Path:
+    """A copy of the saved model, which a test may spoil."""
+    return shutil.copytree(saved, tmp_path / "run")
 
 
 def _describe(folder: Path, change: Change) -> None:

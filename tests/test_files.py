@@ -57,7 +57,9 @@ def test_what_a_killed_process_left_does_not_accumulate_and_does_not_show(tmp_pa
     for _ in range(2):
         died_writing("replacing", path)
         assert names(tmp_path) == [".a.txt.tmp"]
-    write_text(path, "new")
+    with replacing(path) as temporary:
+        assert temporary.read_bytes() == b""
+        temporary.write_text("new")
     assert names(tmp_path) == ["a.txt"]
     assert path.read_text() == "new"
 
@@ -108,3 +110,12 @@ def test_an_operating_systems_no_is_one_line_with_path_reason_and_remedy(tmp_pat
 def test_a_hash_of_json_ignores_the_order_of_keys_alone() -> None:
     assert sha256_json({"a": 1, "b": [1, 2]}) == sha256_json({"b": [1, 2], "a": 1})
     assert sha256_json({"b": [1, 2]}) != sha256_json({"b": [2, 1]})
+
+
+def test_a_folder_set_aside_by_a_killed_process_is_removed_when_the_new_one_stands(tmp_path: Path) -> None:
+    write_text(tmp_path / ".built.old" / "a", "older")
+    write_text(tmp_path / "built" / "a", "old")
+    with replacing_folder(tmp_path / "built") as temporary:
+        (temporary / "a").write_text("new")
+    assert names(tmp_path) == ["built"]
+    assert (tmp_path / "built" / "a").read_text() == "new"

@@ -45,7 +45,7 @@ _LIBRARIES = ("ukraine-stance", "scikit-learn", "skops", "numpy", "torch", "tran
 class StanceClassifier:
     """Predicts the stance of statements toward one target; `model_id` names these weights wherever they stand.
 
-    trained_on tells the data: the config's `data` section, its seed, and the dataset's sha256.
+    trained_on tells the data: the config's `data` section, its seed, and the sha256 of the rows learned from.
     """
 
     model: StanceModel
@@ -107,7 +107,8 @@ def save(model: StanceModel, calibration: Calibration, trained_on: dict[str, Any
         "files": hashes,
         "versions": _versions(),
     }
-    model_id = f"{model.family}-{sha256_json([hashes, described['calibration'], TARGET])[:12]}"
+    identity = [fresh.fingerprint(), described["settings"], described["calibration"], TARGET]
+    model_id = f"{model.family}-{sha256_json(identity)[:12]}"
     classifier = StanceClassifier(fresh, calibration, model_id, trained_on=trained_on)
     golden = classifier.score(_GOLDEN_TEXTS)[list(PROBABILITY_COLUMNS)]
     described |= {

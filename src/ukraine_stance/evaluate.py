@@ -55,8 +55,8 @@ def _held_out(
     for model, name in zip(loaded, names, strict=True):
         config = DataConfig.model_validate(model.trained_on["data"], strict=False)
         data = dataset.load(project, config, model.trained_on["seed"])
-        if data.sha256 != model.trained_on["sha256"]:
-            warnings.append(f"{name}: the dataset has changed since this model was trained; it may have seen test rows")
+        if data.learned_sha256 != model.trained_on["sha256"]:
+            warnings.append(f"{name}: its training rows have changed since; it may have seen some of these statements")
         for part in _HELD_OUT:
             rows = data.part(part)
             if part in parts:

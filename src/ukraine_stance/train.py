@@ -57,7 +57,7 @@ def _fit_and_evaluate(run: Run, config: ExperimentConfig, data: Dataset) -> None
     model = models.build(config.model, config.seed)
     report = model.fit(training, validation, run.workspace)
     calibration = fit_temperature(model.predict(validation.texts, validation.targets).probabilities, validation.gold)
-    trained_on = {"data": config.data.model_dump(mode="json"), "seed": config.seed, "sha256": data.sha256}
+    trained_on = {"data": config.data.model_dump(mode="json"), "seed": config.seed, "sha256": data.learned_sha256}
     trained = classifier.save(model, calibration, trained_on, run.folder)
     write_json(run.history, {"epochs": list(report.history), "facts": _facts(report, calibration.temperature)})
     how = Resampling(config.evaluation.bootstrap_samples, config.evaluation.confidence_level, config.seed)

@@ -180,7 +180,8 @@ def test_an_article_that_comes_back_finds_its_old_fold(mini: Mini) -> None:
     mini.build()
     before = mini.built()["fold"]
     mini.build(articles=False)
-    mini.statements(60, name="b")
+    for town in ("Aston", "Bray", "Crewe"):
+        mini.article(town.lower(), [*_sentences(f"Old {town}"), *_sentences(f"New {town}")])
     mini.build()
     assert (mini.built()["fold"][before.index] == before).all()
 
@@ -204,8 +205,8 @@ def test_a_fold_that_is_none_is_refused_by_its_line(mini: Mini, line: str) -> No
 def test_a_build_that_fails_leaves_the_old_one_whole(mini: Mini) -> None:
     mini.build()
     before = {path.name: path.read_bytes() for path in mini.project.built.iterdir()}
-    mini.statements(3, name="b", label="unheard")
-    with pytest.raises(UserMistake, match=r"b\.jsonl:1: label"):
+    mini.statements(3, name="b", topic="unheard")
+    with pytest.raises(UserMistake, match=r"b\.jsonl:1: topic"):
         mini.build()
     assert {path.name: path.read_bytes() for path in mini.project.built.iterdir()} == before
 
@@ -215,6 +216,8 @@ def test_a_build_cut_off_while_writing_leaves_the_old_one_whole_and_no_rest(
 ) -> None:
     mini.build()
     before = {path.name: path.read_bytes() for path in mini.project.built.iterdir()}
+
+    mini.statements(3, name="b")
 
     def full(*_: object) -> None:
         raise OSError("no space left on device")
@@ -239,9 +242,10 @@ def test_the_label_of_most_coders_counts_and_a_tie_is_left_out(mini: Mini) -> No
     path = mini.root / "data" / "annotations" / "000_arden.jsonl"
     rows = [json.loads(line) for line in path.read_text().splitlines()]
     more = [
-        {**rows[0], "coder": "two", "label": "neutral"}, {**rows[0], "coder": "three", "label": "neutral", "holder": "x"},
+        {**rows[0], "coder": "two", "label": "neutral"},
+        {**rows[0], "coder": "three", "label": "neutral", "holder": "x"},
         {**rows[1], "coder": "two", "label": "neutral"},
-    ]  # fmt: skip
+    ]
     _write_lines(path, rows + more)
     summary = mini.build()
     frame = mini.built()
@@ -351,6 +355,15 @@ def test_the_users_file_joins_training_and_test(mini: Mini) -> None:
     assert set(mine["part"]) == {"train", "validation", "test"}
     assert len(data.frame) == 75
     assert _parts(mini.load()).items() <= _parts(data).items()  # the bundled rows stay where they are
+
+
+def test_the_users_own_column_source_is_kept_and_else_names_the_file(mini: Mini) -> None:
+    mini.build()
+    rows = [{"text": f"My own line {n}.", "label": LABELS[n % 3], "source": "radio"} for n in range(3)]
+    mini.user_file(rows)
+    mini.user_file([{"text": "Yet another line.", "label": "favor"}], "more.csv")
+    frame = mini.load(files=("mine.csv", "more.csv")).frame.set_index("id")
+    assert list(frame.loc[["mine-1", "more-1"], "source"]) == ["radio", "more.csv"]
 
 
 def test_the_users_file_alone_can_be_the_dataset(mini: Mini) -> None:

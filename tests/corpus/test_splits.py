@@ -8,15 +8,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ukraine_stance.corpus.splits import APART, FOLDS, UNASSIGNED, assign_folds, normalised
+from ukraine_stance.corpus.splits import APART, FOLDS, UNASSIGNED, assign_folds, join_groups, normalised
 from ukraine_stance.errors import UserMistake
 
 LABELS = ("favor", "against", "neutral")
 
 # Text, group and label from few of each, so that rows meet in every way.
 ROW = st.tuples(
-    st.sampled_from(["aid", "AID ", "a id", "troops", "ﬁne", "fine", "talks", "Straße", "STRASSE", *"bcdefgh"]),
-    st.sampled_from("stuvwxyz"),
+    st.sampled_from(
+        ["aid", "AID ", "a id", "troops", "ﬁne", "fine", "talks", "Straße", "STRASSE", *map(str, range(30))]
+    ),
+    st.sampled_from("ijklmnopqrstuvwxyz"),
     st.sampled_from(LABELS),
 )
 ROWS = st.lists(ROW, min_size=1, max_size=30)
@@ -85,6 +87,12 @@ def test_labels_are_near_even_for_many_small_groups(seed: int, largest: int) -> 
         assert all(abs(counts[label][fold] - total / FOLDS) <= largest for fold in range(FOLDS))
 
 
+def test_a_large_group_is_placed_before_the_small_ones_that_even_it_out() -> None:
+    rows = [(f"text {number}", f"g{number}", "favor") for number in range(40)]
+    rows += [(f"long {number}", "large", "favor") for number in range(10)]
+    assert Counter(_folds(rows)) == dict.fromkeys(range(FOLDS), 10)
+
+
 def test_another_seed_gives_other_folds() -> None:
     rows = [(f"text {number}", f"g{number}", LABELS[number % 3]) for number in range(60)]
     assert _folds(rows, seed=1) == _folds(rows, seed=1)
@@ -131,3 +139,13 @@ def test_case_spacing_and_compatibility_forms_make_no_other_text(one: str, other
 @pytest.mark.parametrize(("one", "other"), [("aid now", "aidnow"), ("aid!", "aid"), ("é", "e")])
 def test_letters_punctuation_and_accents_make_another_text(one: str, other: str) -> None:
     assert normalised(one) != normalised(other)
+
+
+def test_rows_of_one_contrast_group_share_a_fold_across_pages() -> None:
+    groups = [f"page-{row}" for row in range(20)]
+    contrasts = ["pair" if row in (3, 17) else None for row in range(20)]
+    joined = join_groups(groups, contrasts)
+    assert joined[3] == joined[17] == "page-17" and len(set(joined)) == 19
+    texts, labels = [f"text {row}" for row in range(20)], ["favor"] * 20
+    folds = assign_folds(groups, texts, joined, labels, [UNASSIGNED] * 20, seed=1)
+    assert folds[3] == folds[17]

@@ -34,14 +34,23 @@ def checkpoint(tiny_checkpoint: Path, tmp_path: Path) -> Path:
     return shutil.copytree(tiny_checkpoint, tmp_path / "checkpoint")
 
 
-@pytest.fixture
-def saved(new_transformer: NewModel, toy: LabelledTexts, tmp_path: Path) -> tuple[Path, dict[str, Any]]:
-    """A trained model's folder, which a test may spoil, and its settings."""
+@pytest.fixture(scope="module")
+def trained(
+    new_transformer: NewModel, toy: LabelledTexts, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, dict[str, Any]]:
+    """A trained model's folder and settings."""
     model = new_transformer(epochs=1)
-    model.fit(toy, toy, tmp_path / "checkpoints")
-    (tmp_path / "model").mkdir()
-    model.save(tmp_path / "model")
-    return tmp_path / "model", model.settings()
+    model.fit(toy, toy, tmp_path_factory.mktemp("checkpoints"))
+    folder = tmp_path_factory.mktemp("model")
+    model.save(folder)
+    return folder, model.settings()
+
+
+@pytest.fixture
+def saved(trained: tuple[Path, dict[str, Any]], tmp_path: Path) -> tuple[Path, dict[str, Any]]:
+    """A copy of the trained model, which a test may spoil."""
+    folder, settings = trained
+    return shutil.copytree(folder, tmp_path / "model"), settings
 
 
 def _change_config(folder: Path, **values: object) -> None:

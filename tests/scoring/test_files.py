@@ -116,6 +116,12 @@ def test_missing_and_repeated_ids_are_scored_and_counted(tmp_path: Path) -> None
     assert "ids: 1 missing, 2 repeated; input_row tells the rows apart" in summary.lines(job)
 
 
+def test_an_id_of_the_number_zero_is_an_id(tmp_path: Path) -> None:
+    content = '{"id": 0, "text": "a"}\n{"id": 0, "text": "b"}\n{"text": "c"}\n'
+    summary, _ = scored(written(tmp_path, content, "in.jsonl"))
+    assert (summary.ids_missing, summary.ids_repeated) == (1, 1)
+
+
 def test_abstentions_and_cut_off_texts_are_counted_and_kept(tmp_path: Path) -> None:
     job = ScoreJob(written(tmp_path, f"text\n{'x' * 30}\n{'y' * 200}\n"), tmp_path / "out.csv")
     summary = score_file(job, classifier(threshold=0.5))

@@ -87,7 +87,7 @@ def test_numbers_that_json_lacks_are_null_there_and_themselves_elsewhere(tmp_pat
 
 
 def test_a_json_column_that_another_program_changed_is_written_as_text(tmp_path: Path) -> None:
-    schema = pa.schema([pa.field("x", pa.string(), metadata={b"ukraine_stance": b"json"})])
+    schema = pa.schema([pa.field("x", pa.string(), metadata={b"ukraine_stance": b"json", b"theirs": b"1"})])
     write_table(tmp_path / "out.jsonl", pa.table({"x": ["no json", "[1]"]}, schema))
     assert whole(tmp_path / "out.jsonl")["x"].to_pylist() == ['"no json"', "[1]"]
 

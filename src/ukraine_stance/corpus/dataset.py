@@ -21,6 +21,7 @@ from ukraine_stance.corpus.splits import (
     UNASSIGNED,
     VALIDATION_FOLD,
     assign_folds,
+    join_groups,
     normalised,
 )
 from ukraine_stance.errors import UserMistake
@@ -68,13 +69,18 @@ class BuildSummary:
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
-    """Rows as a config asks for them; the column `part` is one of PARTS, and no group and no text stands in two parts.
+    """Rows as a config asks for them, each with its `part`, one of PARTS.
 
-    sha256 is that of every row's id, text, label, target and part.
+    No group, contrast group or text stands in two parts. sha256 is that of every row's id, text, label, target and part.
     """
 
     frame: pd.DataFrame
     sha256: str
+
+    @property
+    def learned_sha256(self) -> str:
+        """SHA-256 of the rows that a model learns from or is tuned on; a test set that grows leaves it as it is."""
+        return _hash(self.frame[self.frame["part"].isin(("train", "validation"))])
 
     def part(self, name: str) -> pd.DataFrame:
         """Rows of one part, renumbered from 0; empty where the dataset has none."""
@@ -113,7 +119,7 @@ def load(project: Project, config: "DataConfig", seed: int) -> Dataset:
     twice, a fold would split a group, or a part lacks a label.
     """
     frames = [_built_rows(project, config)]
-    frames += [read_labelled(project.root / name).assign(source=name) for name in config.files]
+    frames += [_users_rows(project, name) for name in config.files]
     frame = pd.concat([part for part in frames if not part.empty], ignore_index=True)
     doubled = frame["id"][frame["id"].duplicated()].unique()
     if len(doubled):
@@ -124,6 +130,11 @@ def load(project: Project, config: "DataConfig", seed: int) -> Dataset:
     frame["part"] = [_part(fold) for fold in frame["fold"]]
     _refuse_unusable(frame)
     return Dataset(frame, _hash(frame))
+
+
+def _users_rows(project: Project, name: str) -> pd.DataFrame:
+    frame = read_labelled(project.root / name)
+    return frame if "source" in frame else frame.assign(source=name)
 
 
 def _built_rows(project: Project, config: "DataConfig") -> pd.DataFrame:
@@ -243,8 +254,9 @@ def _fill_folds(rows: list[dict[str, Any]], saved: dict[str, int]) -> None:
 
 
 def _with_folds(frame: pd.DataFrame, seed: int) -> list[int]:
-    ids, texts, groups, labels, fixed = (list(frame[name]) for name in ("id", "text", "group", "label", "fold"))
-    return assign_folds(ids, texts, groups, labels, fixed, seed)
+    ids, texts, labels, fixed = (list(frame[name]) for name in ("id", "text", "label", "fold"))
+    contrasts = [name if isinstance(name, str) else None for name in frame.get("contrast_group", [None] * len(frame))]
+    return assign_folds(ids, texts, join_groups(list(frame["group"]), contrasts), labels, fixed, seed)
 
 
 def _read_folds(path: Path) -> dict[str, int]:

@@ -57,9 +57,29 @@ def assign_folds(
     return folds
 
 
+def join_groups(groups: Sequence[str], contrast_groups: Sequence[str | None]) -> list[str]:
+    """One group name for each row, shared by all rows that a group or a contrast group ties together."""
+    keys = [
+        [("group", group), *([("contrast", contrast)] if contrast else [])]
+        for group, contrast in zip(groups, contrast_groups, strict=True)
+    ]
+    joined = [""] * len(groups)
+    for rows in _tied(keys):
+        name = min(groups[row] for row in rows)
+        for row in rows:
+            joined[row] = name
+    return joined
+
+
 def _components(texts: Sequence[str], groups: Sequence[str]) -> list[list[int]]:
     """Rows joined by an equal group or an equal normalised text, as lists of row numbers."""
-    parent = list(range(len(texts)))
+    pairs = zip(texts, groups, strict=True)
+    return _tied([[("group", group), ("text", normalised(text))] for text, group in pairs])
+
+
+def _tied(keys: Sequence[Sequence[tuple[str, str]]]) -> list[list[int]]:
+    """Row numbers of each set of rows that shared keys tie together, directly or through others."""
+    parent = list(range(len(keys)))
 
     def root(row: int) -> int:
         while parent[row] != row:
@@ -68,11 +88,11 @@ def _components(texts: Sequence[str], groups: Sequence[str]) -> list[list[int]]:
         return row
 
     first_with: dict[tuple[str, str], int] = {}
-    for row, (text, group) in enumerate(zip(texts, groups, strict=True)):
-        for key in (("group", group), ("text", normalised(text))):
+    for row, own in enumerate(keys):
+        for key in own:
             parent[root(row)] = root(first_with.setdefault(key, row))
     members: dict[int, list[int]] = defaultdict(list)
-    for row in range(len(texts)):
+    for row in range(len(keys)):
         members[root(row)].append(row)
     return list(members.values())
 

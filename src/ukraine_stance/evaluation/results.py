@@ -157,9 +157,7 @@ def _result_of(part: dict[str, Any]) -> PartResult:
 def _notes(gold: IntArray, groups: int) -> tuple[str, ...]:
     notes = []
     if groups < ENOUGH_GROUPS:
-        notes.append(
-            f"only {groups} groups (articles, pages): the intervals are too narrow; take them as a lower bound"
-        )
+        notes.append(f"only {groups} groups (articles, pages): the intervals are too narrow, the truth is less certain")
     absent = [str(label) for column, label in enumerate(ORDER) if not (gold == column).any()]
     if absent:
         notes.append(f"no gold {' and no gold '.join(absent)}: metrics that need it are undefined here")

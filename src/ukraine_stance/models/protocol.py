@@ -66,6 +66,9 @@ class StanceModel(Protocol):
     def save(self, folder: Path) -> None:
         """Write weights and vocabulary into an empty folder, without pickle."""
 
+    def fingerprint(self) -> str:
+        """SHA-256 of what was learned: equal for equal trainings, whatever the file's form adds."""
+
     def settings(self) -> dict[str, Any]:
         """Plain values that `load` needs beside the folder; they are stored as JSON."""
 

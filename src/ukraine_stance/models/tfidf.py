@@ -1,5 +1,6 @@
 """TF-IDF over words and characters with logistic regression: the floor that every other model must beat."""
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -77,6 +78,16 @@ class TfidfModel:
             # numpy integers as values make skops write one file a term: quadratic in the vocabulary.
             vectorizer.vocabulary_ = {term: int(column) for term, column in vectorizer.vocabulary_.items()}
         skops.io.dump(self._fitted, folder / _FILE, compression=ZIP_DEFLATED, compresslevel=6)
+
+    def fingerprint(self) -> str:
+        """Hash of vocabularies, document frequencies and weights; skops files hold times and memory addresses too."""
+        digest = hashlib.sha256()
+        for _, vectorizer in self._fitted.named_steps["features"].transformer_list:
+            digest.update("\0".join(vectorizer.get_feature_names_out()).encode("utf-8", "surrogatepass"))
+            digest.update(vectorizer.idf_.tobytes())
+        classifier = self._fitted.named_steps["classifier"]
+        digest.update(classifier.coef_.tobytes() + classifier.intercept_.tobytes())
+        return digest.hexdigest()
 
     def settings(self) -> dict[str, Any]:
         """The settings the model was built with."""

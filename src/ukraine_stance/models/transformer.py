@@ -1,5 +1,6 @@
 """A fine-tuned transformer that reads the statement and the target as a pair."""
 
+import hashlib
 import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -88,6 +89,13 @@ class TransformerModel:
         """Write the Hugging Face form: config.json, model.safetensors and the tokenizer's files."""
         self._network.save_pretrained(folder)
         self._tokenizer.save_pretrained(folder)
+
+    def fingerprint(self) -> str:
+        """Hash of every tensor by name; the tokenizer is the checkpoint's own."""
+        digest = hashlib.sha256()
+        for name, tensor in sorted(self._network.state_dict().items()):
+            digest.update(name.encode() + tensor.cpu().numpy().tobytes())
+        return digest.hexdigest()
 
     def settings(self) -> dict[str, Any]:
         """The settings the model was trained with."""
