@@ -71,7 +71,7 @@ class BuildSummary:
 class Dataset:
     """Rows as a config asks for them, each with its `part`, one of PARTS.
 
-    No group, contrast group or text stands in two parts. sha256 is that of every row's id, text, label, target and part.
+    No group, contrast group or text stands in two parts; sha256 covers every row's id, text, label, target and part.
     """
 
     frame: pd.DataFrame
