@@ -135,16 +135,27 @@ def test_an_unknown_family_is_refused(tmp_path: Path) -> None:
 def test_the_same_seed_gives_the_same_weights(
     new_model: NewModel, fitted: StanceModel, saved: Path, toy: LabelledTexts, tmp_path: Path
 ) -> None:
-    np.random.default_rng().random()
     again = new_model()
     again.fit(toy, toy, tmp_path / "checkpoints")
     assert np.array_equal(_probabilities(fitted, list(toy.texts)), _probabilities(again, list(toy.texts)))
+    assert again.fingerprint() == fitted.fingerprint()
     if fitted.family == "transformer":
         (tmp_path / "again").mkdir()
         again.save(tmp_path / "again")
         one, two = (load_file(folder / "model.safetensors") for folder in (saved, tmp_path / "again"))
         assert one.keys() == two.keys()
         assert all(np.array_equal(one[name], two[name]) for name in one)
+
+
+def test_a_fingerprint_tells_the_weights_and_not_their_file(
+    new_model: NewModel, fitted: StanceModel, saved: Path, toy: LabelledTexts, tmp_path: Path
+) -> None:
+    read = models.load(fitted.family, saved, fitted.settings())
+    assert read.fingerprint() == fitted.fingerprint()
+    other = new_model()
+    changed = LabelledTexts(toy.texts, toy.targets, np.roll(toy.gold, 1))
+    other.fit(changed, changed, tmp_path / "checkpoints")
+    assert other.fingerprint() != fitted.fingerprint()
 
 
 def test_training_without_a_stance_is_refused(new_model: NewModel, toy: LabelledTexts, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from zipfile import ZipFile
 
 import numpy as np
 import pytest
@@ -91,8 +92,8 @@ def test_saving_a_large_vocabulary_is_quick_to_read_again(
 ) -> None:
     words = np.random.default_rng(0).integers(0, 30_000, size=(len(toy), 200))
     texts = tuple(" ".join(f"w{word}" for word in row) for row in words)
-    model = new_tfidf(char_ngrams=None, word_ngrams=(1, 1))
+    model = new_tfidf(char_ngrams=None, word_ngrams=(1, 1), min_documents=2)  # pruning leaves numpy integers
     model.fit(LabelledTexts(texts, toy.targets, toy.gold), toy, tmp_path)
     model.save(tmp_path)
-    assert len(_terms(model)) > 5_000
-    assert (tmp_path / "model.skops").stat().st_size < 2_000_000  # with numpy integers a file for each term
+    assert len(_terms(model)) > 500
+    assert len(ZipFile(tmp_path / "model.skops").namelist()) < 10  # with numpy integers a file for each term

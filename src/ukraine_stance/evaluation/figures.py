@@ -25,6 +25,8 @@ _ROW_HEIGHT = 40.0
 _AXIS_HEIGHT = 24.0
 _TEXT_SIZE = 12.0
 _LABEL_LENGTH = 26
+_LONG_LABEL_LENGTH = 46
+_LINE_HEIGHT = 15.0
 
 _KEPT_ATTRIBUTES = {"stroke-width", "stroke-linecap", "text-anchor", "font-size"}
 
@@ -32,6 +34,8 @@ _KEPT_ATTRIBUTES = {"stroke-width", "stroke-linecap", "text-anchor", "font-size"
 @dataclass(frozen=True, slots=True)
 class Whisker:
     """A row of a plot: a label at its left, the figure in words at its right, the interval below both.
+
+    Where a label is too long to stand beside the words, all words of the plot stand a line below the labels.
 
     series picks shape and colour; None is drawn in the colour of the text. A hollow dot says "may be zero".
     """
@@ -59,7 +63,7 @@ def scale_around_zero(estimates: Sequence[Estimate]) -> Scale:
     """A symmetric scale in round numbers that holds every defined value and interval."""
     ends = [abs(end) for found in estimates for end in (found.value, found.low, found.high) if not math.isnan(end)]
     reach = max(ends, default=0.0)
-    limit = next((step for step in (1, 2, 5, 10, 20, 50, 100) if step >= reach), 200)
+    limit = next((step for step in (1, 2, 4, 10, 20, 30, 40, 60, 80, 100) if step >= reach), 200)
     ticks = (-limit, -limit / 2, 0, limit / 2, limit)
     return Scale(ticks, tuple(f"{tick:+g}".replace("-", "−") if tick else "0" for tick in ticks), zero_line=True)
 
@@ -71,6 +75,15 @@ def shortened(label: str, length: int = _LABEL_LENGTH) -> str:
         return clean
     tail = (length - 1) // 2
     return f"{clean[: length - 1 - tail]}…{clean[-tail:]}"
+
+
+def short_names(names: Sequence[str], length: int = _LABEL_LENGTH) -> list[str]:
+    """The names, shortened where any is too long; what all begin with goes first, so that they differ still."""
+    if len(names) < 2 or all(len(name) <= length for name in names):
+        return [shortened(name, length) for name in names]
+    lowest, highest = min(names), max(names)
+    same = next((at for at, (one, two) in enumerate(zip(lowest, highest, strict=False)) if one != two), len(lowest))
+    return [shortened(f"…{name[same:]}" if same > 1 else name, length) for name in names]
 
 
 def whisker_plot(rows: Sequence[Whisker], scale: Scale, name: str) -> str:
@@ -91,41 +104,43 @@ def whisker_plot(rows: Sequence[Whisker], scale: Scale, name: str) -> str:
 
 
 def _figure(rows: Sequence[Whisker], scale: Scale) -> Figure:
-    height = len(rows) * _ROW_HEIGHT + _AXIS_HEIGHT
+    below = _LINE_HEIGHT if any(len(row.label) > _LABEL_LENGTH for row in rows) else 0.0
+    row_height = _ROW_HEIGHT + below
+    height = len(rows) * row_height + _AXIS_HEIGHT
     figure = Figure(figsize=(_WIDTH / 72, height / 72))
     figure.patch.set_visible(False)
     axes = figure.add_axes((_MARGIN / _WIDTH, 0, 1 - 2 * _MARGIN / _WIDTH, 1))
     axes.set_axis_off()
     axes.set_xlim(scale.ticks[0], scale.ticks[-1])
     axes.set_ylim(height, 0)
-    _draw_scale(axes, scale, len(rows))
+    _draw_scale(axes, scale, [(number + 1) * row_height for number in range(len(rows))])
     for number, row in enumerate(rows):
-        _draw_row(axes, row, number * _ROW_HEIGHT)
+        _draw_row(axes, row, number * row_height, below)
     return figure
 
 
-def _draw_scale(axes: Axes, scale: Scale, rows: int) -> None:
+def _draw_scale(axes: Axes, scale: Scale, bottoms: list[float]) -> None:
     last = len(scale.ticks) - 1
     # The lines stand behind the whiskers alone, not behind the words: a nan ends each stroke.
-    heights = [row * _ROW_HEIGHT + y for row in range(rows) for y in (19.0, 35.0, math.nan)]
+    heights = [bottom + y for bottom in bottoms for y in (-21.0, -5.0, math.nan)]
     for number, (tick, label) in enumerate(zip(scale.ticks, scale.labels, strict=True)):
         zero = scale.zero_line and tick == 0
         line: dict[str, Any] = {"lw": 1.4 if zero else 0.8, "gid": "zero" if zero else "grid", "clip_on": False}
         axes.plot([tick] * len(heights), heights, solid_capstyle="butt", **line)
         side = "left" if number == 0 else "right" if number == last else "center"
-        axes.text(tick, rows * _ROW_HEIGHT + 14, label, ha=side, va="baseline", size=_TEXT_SIZE, gid="tick")
+        axes.text(tick, bottoms[-1] + 14, label, ha=side, va="baseline", size=_TEXT_SIZE, gid="tick")
 
 
-def _draw_row(axes: Axes, row: Whisker, top: float) -> None:
+def _draw_row(axes: Axes, row: Whisker, top: float, below: float) -> None:
     beside: dict[str, Any] = {
         "va": "baseline",
         "size": _TEXT_SIZE,
         "transform": axes.get_yaxis_transform(),
         "parse_math": False,
     }
-    axes.text(0, top + 14, shortened(row.label), ha="left", gid="label", **beside)
-    axes.text(1, top + 14, row.words, ha="right", gid="words", **beside)
-    found, middle = row.estimate, top + 27
+    axes.text(0, top + 14, shortened(row.label, _LONG_LABEL_LENGTH), ha="left", gid="label", **beside)
+    axes.text(1, top + 14 + below, row.words, ha="right", gid="words", **beside)
+    found, middle = row.estimate, top + 27 + below
     if math.isnan(found.value):
         return
     colour = "" if row.series is None else f" m{row.series % COLOURS}"

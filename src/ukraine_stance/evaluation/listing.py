@@ -57,11 +57,6 @@ class Listing:
     total: int
     mistaken: int
 
-    @property
-    def any_abstains(self) -> bool:
-        """Whether any statement shown has a model that abstains."""
-        return any(answer.abstains for statement in self.statements for answer in statement.answers)
-
 
 def list_statements(found: Evaluation) -> Listing:
     """All mistakes of any model by falling confidence, then what all have right in the data's order, until full."""

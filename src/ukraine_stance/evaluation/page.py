@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import jinja2
+import pandas as pd
 from markupsafe import Markup
 
 from ukraine_stance.evaluation.figures import (
@@ -17,7 +18,7 @@ from ukraine_stance.evaluation.figures import (
     Scale,
     Whisker,
     scale_around_zero,
-    shortened,
+    short_names,
     whisker_plot,
 )
 from ukraine_stance.evaluation.listing import clean, list_statements
@@ -58,7 +59,7 @@ class _Cell:
         shown = _signed_points if in_points else _three_decimals
         interval = "[no interval]"
         if not math.isnan(estimate.low):
-            interval = f"[{shown(estimate.low)}, {shown(estimate.high)}]"
+            interval = f"[{shown(estimate.low)}, {shown(estimate.high)}]".replace("+", "")
         return cls(shown(estimate.value), interval, estimate.value)
 
     def __str__(self) -> str:
@@ -67,12 +68,24 @@ class _Cell:
 
 @dataclass(frozen=True, slots=True)
 class _Model:
-    """How a model is named and drawn; `colour` is a class of the style sheet."""
+    """How a model is named and drawn; `colour` is a class of the style sheet, the counts are over all parts."""
 
     name: str
     model_id: str
     colour: str
     shape: str
+    abstained: int
+    truncated: int
+
+    @property
+    def remarks(self) -> str:
+        """Where its answers are not whole, in words; empty where they all are."""
+        counted = [
+            f"{words} {_statements(count)}"
+            for words, count in (("abstains on", self.abstained), ("reads only the beginning of", self.truncated))
+            if count
+        ]
+        return " and ".join(counted)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,8 +150,20 @@ def _target_words(found: Evaluation) -> str:
 
 
 def _models(found: Evaluation) -> list[_Model]:
-    named = enumerate(zip(found.names, found.model_ids, strict=True))
-    return [_Model(name, key, f"m{n % COLOURS}", SHAPES[n % len(SHAPES)][1]) for n, (name, key) in named]
+    models = []
+    for number, (name, model_id) in enumerate(zip(found.names, found.model_ids, strict=True)):
+        predictions = pd.concat([of_part[number] for of_part in found.predictions.values()])
+        models.append(
+            _Model(
+                name=name,
+                model_id=model_id,
+                colour=f"m{number % COLOURS}",
+                shape=SHAPES[number % len(SHAPES)][1],
+                abstained=int((~predictions["stance"].isin(list(ORDER))).sum()),
+                truncated=int(predictions["truncated"].sum()),
+            )
+        )
+    return models
 
 
 def _part(found: Evaluation, name: str) -> _Part:
@@ -149,22 +174,9 @@ def _part(found: Evaluation, name: str) -> _Part:
         results=results,
         comparisons=comparisons,
         headline=_headline_panels(found.names, name, results),
-        differences=_difference_panels(name, comparisons),
-        notices=[*dict.fromkeys(note for result in results for note in result.notes), *_row_notices(found, name)],
+        differences=_difference_panels(found.names, name, comparisons),
+        notices=list(dict.fromkeys(note for result in results for note in result.notes)),
     )
-
-
-def _row_notices(found: Evaluation, part: str) -> list[str]:
-    """What the rows themselves tell: answers withheld and texts cut, by model."""
-    notices = []
-    for model, predictions in zip(found.names, found.predictions[part], strict=True):
-        abstained = int((~predictions["stance"].isin(list(ORDER))).sum())
-        if abstained:
-            notices.append(f"{model} abstains on {abstained:,} statements; its most probable label is counted there")
-        truncated = int(predictions["truncated"].sum()) if "truncated" in predictions else 0
-        if truncated:
-            notices.append(f"{model} read only the beginning of {truncated:,} statements, which are too long for it")
-    return notices
 
 
 def _headline_panels(names: Sequence[str], part: str, results: list[PartResult]) -> list[_Panel]:
@@ -173,22 +185,26 @@ def _headline_panels(names: Sequence[str], part: str, results: list[PartResult])
         found = [result.estimates[metric] for result in results]
         rows = [
             Whisker(name, str(_Cell.of(one)), one, series)
-            for series, (name, one) in enumerate(zip(names, found, strict=True))
+            for series, (name, one) in enumerate(zip(short_names(names), found, strict=True))
         ]
         panels.append(_panel(title, meaning, rows, UNIT_SCALE, f"{title} on {part}"))
     return panels
 
 
-def _difference_panels(part: str, comparisons: list[Comparison]) -> list[_Panel]:
+def _difference_panels(names: Sequence[str], part: str, comparisons: list[Comparison]) -> list[_Panel]:
     if not comparisons:
         return []
+    short = {
+        name: f"{SHAPES[number % len(SHAPES)][1]} {label}"
+        for number, (name, label) in enumerate(zip(names, short_names(names, 18), strict=True))
+    }
     found = {metric: [_in_points(one.differences[metric]) for one in comparisons] for metric in _HEADLINE}
     scale = scale_around_zero([one for row in found.values() for one in row])
     panels = []
     for metric, (title, _) in _HEADLINE.items():
         rows = [
             Whisker(
-                label=f"{shortened(pair.second, 12)} − {shortened(pair.first, 12)}",
+                label=f"{short[pair.second]} − {short[pair.first]}",
                 words=str(_Cell.of(pair.differences[metric], in_points=True)),
                 estimate=one,
                 hollow=not (one.low > 0 or one.high < 0),
@@ -212,6 +228,10 @@ def _words(metric: str) -> str:
         return _HEADLINE[metric][0]
     kind, label = metric.rsplit("_", 1)
     return f"{kind.replace('f1', 'F1')} of {label}"
+
+
+def _statements(count: int) -> str:
+    return f"{count:,} statement" + "s" * (count != 1)
 
 
 def _three_decimals(share: float) -> str:
