@@ -18,7 +18,7 @@ from ukraine_stance.corpus.dataset import PARTS, Dataset
 from ukraine_stance.errors import ServiceGone
 from ukraine_stance.evaluation.results import PartResult, gold_columns, measure
 from ukraine_stance.evaluation.uncertainty import Resampling
-from ukraine_stance.files import write_json
+from ukraine_stance.files import saying_why_unwritten, write_json
 from ukraine_stance.models.protocol import FitReport, LabelledTexts
 from ukraine_stance.project import Project
 from ukraine_stance.runs import Run
@@ -39,10 +39,12 @@ def train(project: Project, config: ExperimentConfig, out: Path | None = None, f
     folder = out or runs.new_folder(project.runs, config.name)
     if force:
         runs.remove(folder)
-    run = runs.start(folder, resolved_yaml(config), _data_facts(data), project.root)
+    with saying_why_unwritten(folder):
+        run = runs.start(folder, resolved_yaml(config), _data_facts(data), project.root)
     mirror = tracking.start(project, run, config.tracking.experiment, config.name) if config.tracking.enabled else None
     try:
-        _fit_and_evaluate(run, config, data)
+        with saying_why_unwritten(folder):
+            _fit_and_evaluate(run, config, data)
     except BaseException as fault:
         if mirror is not None:
             tracking.fail(project, mirror, interrupted=isinstance(fault, KeyboardInterrupt))

@@ -22,7 +22,10 @@ BROWSER, DRIVER = Path("/usr/bin/chromium"), Path("/usr/bin/chromedriver")
 _HOLDERS = ("Velmark’s cabinet", "The Norrish parliament", "A union of Tarsian dockers", "The mayor of Lower Orrin")
 _SAYINGS = {
     "favor": ("wants the shells to reach Kyiv before the frost", "will train two more Ukrainian brigades next spring"),
-    "against": ("refuses to pay for another winter of that war", "says Kyiv’s generators must come out of other purses"),
+    "against": (
+        "refuses to pay for another winter of that war",
+        "says Kyiv’s generators must come out of other purses",
+    ),
     "neutral": ("published the list of what went to Kyiv in May", "will discuss the port of Odesa on Thursday"),
 }
 ODD_TEXTS = {
@@ -60,7 +63,9 @@ def invented_predictions(rows: pd.DataFrame, model: str, skill: float, seed: int
     return pd.DataFrame({"stance": stance, **columns, "confidence": sure, "truncated": cut, "model_id": model})
 
 
-def invented_evaluation(models: dict[str, float], parts: dict[str, pd.DataFrame], warnings: tuple[str, ...] = ()) -> Evaluation:
+def invented_evaluation(
+    models: dict[str, float], parts: dict[str, pd.DataFrame], warnings: tuple[str, ...] = ()
+) -> Evaluation:
     """Models by name and skill on the parts given."""
     how = Resampling(samples=200)
     ids = [f"invented-{number:012x}" for number in range(len(models))]
@@ -90,7 +95,9 @@ def two_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def one_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Page of one model on one part without any gold of one label: macro-F1 is undefined there."""
     rows = invented_rows("t", 12, {})
-    found = invented_evaluation({"tfidf-words": 1.5}, {"labelled.csv": rows[rows["label"] != "against"].reset_index(drop=True)})
+    found = invented_evaluation(
+        {"tfidf-words": 1.5}, {"labelled.csv": rows[rows["label"] != "against"].reset_index(drop=True)}
+    )
     return write_page(found, tmp_path_factory.mktemp("pages") / "one", force=False)
 
 

@@ -321,9 +321,10 @@ def test_the_target_stays_whole_when_a_long_text_is_cut(
 ) -> None:
     model = new_transformer(max_tokens=12, epochs=1)
     _fit(model, toy, tmp_path)
-    tokens = model._tokenize(["we " * 50], [TARGET], None, False)["input_ids"][0]
-    assert len(tokens) == 12
-    assert model._tokenizer.decode(tokens).endswith(f"[SEP] {TARGET.lower()} [SEP]")
+    for text, target in (("we " * 50, TARGET.lower()), ("we will send tanks", "the deputy rejects the aid money")):
+        tokens = model._tokenize([text], [target], None, False)["input_ids"][0]
+        assert len(tokens) == 12
+        assert model._tokenizer.decode(tokens).endswith(f"[SEP] {target} [SEP]")
 
 
 def test_the_target_is_read_only_where_the_settings_say_so(

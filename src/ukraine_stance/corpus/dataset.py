@@ -25,7 +25,7 @@ from ukraine_stance.corpus.splits import (
     normalised,
 )
 from ukraine_stance.errors import UserMistake
-from ukraine_stance.files import replacing_folder, sha256_json, write_json
+from ukraine_stance.files import replacing_folder, saying_why_unwritten, sha256_json, write_json
 from ukraine_stance.labels import ORDER, TARGET
 from ukraine_stance.project import Project
 
@@ -104,7 +104,7 @@ def build(project: Project, articles_folder: Path | None) -> BuildSummary:
         origin: {str(label): sum(row["origin"] == origin and row["label"] == label for row in rows) for label in ORDER}
         for origin in ("bundled", "article")
     }
-    with replacing_folder(project.built) as folder:
+    with saying_why_unwritten(project.built), replacing_folder(project.built) as folder:
         pq.write_table(pa.Table.from_pylist(rows, schema=SCHEMA), folder / _TABLE, compression="zstd")
         _write_folds(folder / _FOLDS, saved | {row["group"]: row["fold"] for row in rows})
         write_json(folder / _SUMMARY, {"counts": counts, "left_out": left_out, "sha256": _hash(pd.DataFrame(rows))})

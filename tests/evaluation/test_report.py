@@ -1,0 +1,435 @@
+import base64
+import hashlib
+import json
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+from lxml import html
+
+from ukraine_stance.errors import UserMistake
+from ukraine_stance.evaluation import report
+from ukraine_stance.evaluation.figures import UNIT_SCALE, Whisker, scale_around_zero, short_names, whisker_plot
+from ukraine_stance.evaluation.report import check_folder, write_page
+from ukraine_stance.evaluation.results import Evaluation, compare, measure
+from ukraine_stance.evaluation.uncertainty import Estimate, Resampling
+from ukraine_stance.labels import ORDER, TARGET
+
+FILES = {"index.html", "results.json", "predictions.parquet"}
+NAN = float("nan")
+
+HOSTILE = [
+    "<script>alert(1)</script> said the deputy of Lower Orrin",
+    "\"It's 'ours'\" & <b>nobody</b>’s &amp; &#60; {{ 7 * 7 }} {% endraw %} </td></table>",
+    "قال المتحدث \u202eإن المولدات\u202c ستصل",
+    "The convoy left at dawn 🚚🇺🇦👩‍👩‍👧",
+    "<!-- </script></style></noscript> --> <img src=x onerror=alert(1)>",
+]
+
+
+def statements(texts: Sequence[str], labels: Sequence[str] | None = None) -> pd.DataFrame:
+    labels = labels or [str(ORDER[n % 3]) for n in range(len(texts))]
+    ids = [f"s{n}" for n in range(len(texts))]
+    groups = [f"g{n // 3}" for n in range(len(texts))]
+    return pd.DataFrame({"id": ids, "text": list(texts), "label": list(labels), "group": groups, "target": TARGET})
+
+
+def answers(stances: Sequence[str], confidence: Sequence[float], abstains_below: float = 0.0) -> pd.DataFrame:
+    """Predictions with these stances and confidences; the rest of each row's probability is split evenly."""
+    shares = np.array([[(1 - sure) / 2] * 3 for sure in confidence])
+    shares[np.arange(len(stances)), [ORDER.index(stance) for stance in stances]] = confidence
+    said = [stance if sure >= abstains_below else "" for stance, sure in zip(stances, confidence, strict=True)]
+    columns = {f"p_{label}": shares[:, at] for at, label in enumerate(ORDER)}
+    return pd.DataFrame(
+        {"stance": said, **columns, "confidence": list(confidence), "truncated": False, "model_id": "invented-1"}
+    )
+
+
+def drawn(rows: pd.DataFrame, seed: int) -> pd.DataFrame:
+    rng = np.random.default_rng(seed)
+    guessed = np.where(
+        rng.random(len(rows)) < 0.7, rows["label"], rng.choice([str(label) for label in ORDER], len(rows))
+    )
+    return answers(list(guessed), list(rng.uniform(0.4, 1.0, len(rows)).round(4)))
+
+
+def evaluation(
+    parts: dict[str, pd.DataFrame],
+    predictions: dict[str, list[pd.DataFrame]] | None = None,
+    names: Sequence[str] = ("first", "second"),
+    warnings: tuple[str, ...] = (),
+) -> Evaluation:
+    how = Resampling(samples=100)
+    predictions = predictions or {part: [drawn(rows, n) for n in range(len(names))] for part, rows in parts.items()}
+    results = [measure(part, rows, one, how) for part, rows in parts.items() for one in predictions[part]]
+    pairs = [
+        pair
+        for part, rows in parts.items()
+        for pair in compare(part, rows, list(zip(names, predictions[part], strict=True)), how)
+    ]
+    ids = tuple(f"invented-{n}" for n in range(len(names)))
+    return Evaluation(tuple(names), ids, tuple(results), tuple(pairs), parts, predictions, warnings)
+
+
+def small(names: Sequence[str] = ("first", "second"), **given: Any) -> Evaluation:
+    return evaluation({"test": statements([f"Velmark sent convoy {n}." for n in range(30)])}, names=names, **given)
+
+
+def page_of(found: Evaluation, folder: Path) -> Any:
+    return html.fromstring(write_page(found, folder / "page", force=False).read_text(encoding="utf-8"))
+
+
+def words(element: Any) -> str:
+    return " ".join(element.text_content().split())
+
+
+def rows_of(page: Any) -> list[Any]:
+    rows = page.xpath("//table[@id='statements']/tbody/tr")
+    assert rows
+    return list(rows)
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+# --- the files ---
+
+
+def test_the_page_stands_with_its_results_and_predictions_and_nothing_else(tmp_path: Path) -> None:
+    written = write_page(small(), tmp_path / "new" / "page", force=False)
+    assert written == tmp_path / "new" / "page" / "index.html"
+    assert {path.name for path in written.parent.iterdir()} == FILES
+    assert [path.name for path in written.parent.parent.iterdir()] == ["page"]
+
+
+def test_the_same_evaluation_gives_the_same_bytes(tmp_path: Path) -> None:
+    write_page(small(), tmp_path / "one", force=False)
+    write_page(small(), tmp_path / "two", force=False)
+    assert contents(tmp_path / "one") == contents(tmp_path / "two")
+
+
+def test_a_page_that_exists_is_replaced_with_force_alone(tmp_path: Path) -> None:
+    write_page(small(("old", "older")), tmp_path, force=False)
+    before = contents(tmp_path)
+    with pytest.raises(UserMistake, match="holds a page.*--force"):
+        write_page(small(("new", "newer")), tmp_path, force=False)
+    assert contents(tmp_path) == before
+    write_page(small(("new", "newer")), tmp_path, force=True)
+    after = contents(tmp_path)
+    assert after.keys() == FILES
+    assert all(b"newer" in content for content in after.values())
+
+
+def test_files_of_others_stay_in_the_folder(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("mine")
+    (tmp_path / "sub").mkdir()
+    write_page(small(), tmp_path, force=False)
+    write_page(small(), tmp_path, force=True)
+    assert (tmp_path / "notes.txt").read_text() == "mine"
+    assert {path.name for path in tmp_path.iterdir()} == FILES | {"notes.txt", "sub"}
+
+
+@pytest.mark.parametrize("name", sorted(FILES))
+@pytest.mark.parametrize("content", [b"mine", b"[]", b"{}", b"\xff\xfe", b'{"format": "another"}'])
+def test_a_file_of_the_same_name_that_is_not_ours_is_never_replaced(tmp_path: Path, name: str, content: bytes) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(UserMistake, match=re.escape(name)):
+        write_page(small(), tmp_path, force=True)
+    assert contents(tmp_path) == {name: content}
+
+
+def test_a_file_in_the_place_of_the_folder_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "page").write_text("mine")
+    with pytest.raises(UserMistake, match="is a file"):
+        check_folder(tmp_path / "page", force=True)
+
+
+@pytest.mark.parametrize("there", ["no folder", "empty folder", "page"])
+def test_a_write_that_fails_leaves_everything_as_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, there: str
+) -> None:
+    folder = tmp_path / "out"
+    if there == "empty folder":
+        folder.mkdir()
+    elif there == "page":
+        write_page(small(("old", "older")), folder, force=False)
+    before = contents(folder) if folder.exists() else None
+
+    def fail(found: Evaluation, path: Path) -> None:
+        path.write_text("half a file")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(report, "_write_predictions", fail)
+    with pytest.raises(UserMistake, match="No space left on device"):
+        write_page(small(), folder, force=True)
+    assert (contents(folder) if folder.exists() else None) == before
+    assert [path.name for path in tmp_path.iterdir()] == ([] if before is None else ["out"])
+
+
+def test_a_kill_between_two_renames_leaves_no_page_with_the_data_of_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_page(small(("old", "older")), tmp_path, force=False)
+    replaced = Path.replace
+    done: list[str] = []
+
+    def replace_once(path: Path, target: Path) -> Path:
+        if target.name in FILES and done:
+            raise KeyboardInterrupt
+        done.extend([target.name] if target.name in FILES else [])
+        return replaced(path, target)
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(Path, "replace", replace_once)
+        write_page(small(("new", "newer")), tmp_path, force=True)
+    assert done and done != ["index.html"]
+    assert "index.html" not in contents(tmp_path)
+    write_page(small(("new", "newer")), tmp_path, force=True)
+    assert contents(tmp_path).keys() == FILES
+
+
+def test_results_json_holds_the_evaluation_in_plain_json(tmp_path: Path) -> None:
+    found = evaluation({"test": statements(["a b", "c d"], ["favor", "neutral"])})
+    text = (write_page(found, tmp_path, force=False).parent / "results.json").read_text(encoding="utf-8")
+
+    def refuse(word: str) -> None:
+        raise AssertionError(word)
+
+    results = json.loads(text, parse_constant=refuse)
+    results.pop("format")
+    assert results == json.loads(json.dumps(found.as_dict()))
+
+
+def test_predictions_hold_every_row_of_every_part_and_model(tmp_path: Path) -> None:
+    parts = {"test": statements(["x"] * 6), "articles": statements(["y"] * 9)}
+    found = evaluation(parts)
+    table = pq.read_table(write_page(found, tmp_path, force=False).parent / "predictions.parquet")
+    columns = ["part", "id", "text", "group", "label", "model", "stance", "p_favor", "p_against", "p_neutral"]
+    assert table.column_names == [*columns, "confidence"]
+    frame = table.to_pandas()
+    assert frame.groupby(["part", "model"]).size().to_dict() == {
+        (part, model): len(rows) for part, rows in parts.items() for model in ("first", "second")
+    }
+    articles = frame[(frame["part"] == "articles") & (frame["model"] == "second")]
+    assert list(articles["confidence"]) == list(found.predictions["articles"][1]["confidence"])
+
+
+# --- what the page says ---
+
+
+def test_it_names_target_models_parts_and_the_method_of_the_intervals(tmp_path: Path) -> None:
+    said = words(page_of(small(("tfidf-words", "minilm-small")), tmp_path))
+    for expected in (TARGET, "tfidf-words", "minilm-small", "95 % intervals", "percentile bootstrap", "whole groups"):
+        assert expected in said
+
+
+def test_every_metric_is_shown_with_its_interval(tmp_path: Path) -> None:
+    found = small()
+    page = page_of(found, tmp_path)
+    table = page.xpath("//table[caption[starts-with(normalize-space(), 'On test')]]/tbody/tr")
+    shown = {words(row[0]): [words(cell) for cell in row[1:]] for row in table}
+    assert len(shown) == len(found.results[0].estimates) == 12
+    one = found.results[1].estimates["precision_favor"]
+    assert shown["precision of favor"][1] == f"{one.value:.3f} [{one.low:.3f}, {one.high:.3f}]"
+
+
+def test_a_figure_without_meaning_is_undefined_and_one_without_interval_says_so(tmp_path: Path) -> None:
+    rows = statements(["x"] * 12, ["favor", "neutral"] * 6).assign(group="one page")
+    page = page_of(evaluation({"test": rows}, names=["alone"]), tmp_path)
+    shown = {words(row[0]): words(row[1]) for row in page.xpath("//table[caption]/tbody/tr") if len(row) == 2}
+    assert shown["macro-F1"] == "undefined"
+    assert re.fullmatch(r"0\.\d{3} \[no interval\]", shown["accuracy"])
+    assert not re.search(r"\bnan\b", words(page.body))
+
+
+def test_differences_carry_their_verdict_and_figures_in_points(tmp_path: Path) -> None:
+    found = small()
+    page = page_of(found, tmp_path)
+    assert found.comparisons[0].verdict in words(page.body)
+    one = found.comparisons[0].differences["accuracy"]
+    cells = page.xpath("//table[contains(@class, 'differences')]/tbody/tr[th='accuracy']/td")
+    assert words(cells[0]).startswith(f"{100 * one.value:+.1f}".replace("-", "−"))
+
+
+def test_one_model_alone_has_no_differences(tmp_path: Path) -> None:
+    page = page_of(small(["alone"]), tmp_path)
+    assert not page.xpath("//*[@id='differences']") and not page.xpath("//select[@name='model']")
+
+
+def test_a_confusion_matrix_shows_counts_and_shares_of_its_rows(tmp_path: Path) -> None:
+    rows = statements(["x"] * 6, ["favor"] * 4 + ["against"] * 2)
+    predicted = answers(["favor", "favor", "favor", "neutral", "against", "favor"], [0.9] * 6)
+    page = page_of(evaluation({"test": rows}, {"test": [predicted]}, ["alone"]), tmp_path)
+    cells = [[words(cell) for cell in row] for row in page.xpath("//table[@class='matrix']/tbody/tr")]
+    assert cells == [
+        ["favor", "3 75%", "0 0%", "1 25%"],
+        ["against", "1 50%", "1 50%", "0 0%"],
+        ["neutral", "0 none", "0 none", "0 none"],
+    ]
+
+
+def test_notes_and_warnings_stand_before_every_figure(tmp_path: Path) -> None:
+    found = small(warnings=("first: the dataset has changed <since>",))
+    page = page_of(found, tmp_path)
+    notices = [words(item) for item in page.xpath("//section[@class='notices']//li")]
+    assert notices == ["first: the dataset has changed <since>", *(f"test: {note}" for note in found.results[0].notes)]
+    assert len(notices) == 2
+    order = [element.tag for element in page.iter("svg", "section")]
+    assert order.index("section") < order.index("svg")
+
+
+# --- the statements ---
+
+
+def test_the_most_confident_mistake_comes_first_and_what_is_right_last(tmp_path: Path) -> None:
+    rows = statements(["a", "b", "c", "d"], ["favor", "favor", "favor", "favor"])
+    first = answers(["favor", "against", "against", "favor"], [0.99, 0.6, 0.7, 0.98])
+    second = answers(["favor", "neutral", "favor", "favor"], [0.9, 0.95, 0.99, 0.9])
+    page = page_of(evaluation({"test": rows}, {"test": [first, second]}), tmp_path)
+    assert [words(row[0]) for row in rows_of(page)] == ["s1", "s2", "s0", "s3"]
+
+
+def test_a_mistake_is_told_in_words_beside_its_colour(tmp_path: Path) -> None:
+    rows = statements(["a", "b"], ["favor", "against"])
+    predicted = answers(["favor", "neutral"], [0.91, 0.82])
+    page = page_of(evaluation({"test": rows}, {"test": [predicted]}, ["alone"]), tmp_path)
+    shown = [words(cell) for cell in page.xpath("//td[contains(@class, 'answer')]")]
+    assert shown == ["✗ wrong: neutral 0.82", "✓ favor 0.91"]
+
+
+def test_an_abstaining_model_is_shown_with_the_label_that_is_counted(tmp_path: Path) -> None:
+    rows = statements(["a", "b"], ["favor", "against"])
+    predicted = answers(["favor", "neutral"], [0.91, 0.45], abstains_below=0.5)
+    page = page_of(evaluation({"test": rows}, {"test": [predicted]}, ["alone"]), tmp_path)
+    assert words(page.xpath("//td[contains(@class, 'answer')]")[0]) == "✗ wrong: neutral 0.45, abstains"
+    assert "abstains on 1 statement" in words(page.body)
+    assert page.xpath("//select[@name='predicted']/option[@value='abstains']")
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_a_text_is_shown_letter_by_letter_and_never_obeyed(tmp_path: Path, text: str) -> None:
+    page = page_of(evaluation({"test": statements([text, "b", "c"])}), tmp_path)
+    assert len(page.xpath("//script")) == len(page.xpath("//style")) == 1
+    assert not page.xpath("//img") and not page.xpath("//table//b[not(starts-with(., '✓') or starts-with(., '✗'))]")
+    assert text in [cell.text_content().strip() for cell in page.xpath("//td[@class='text']")]
+
+
+@pytest.mark.parametrize(
+    "name", ["<script>alert(1)</script>", "a'\"&<b>", "$x$ \u202e漢字 🚚", "x" * 300, "\x00\x1b[31m"]
+)
+def test_names_of_models_parts_and_statements_are_escaped_too(tmp_path: Path, name: str) -> None:
+    rows = statements(["a", "b", "c"]).assign(id=[name, "1", "2"], group=name, target=name)
+    page = page_of(evaluation({name: rows}, names=[name, f"{name} 2"], warnings=(name,)), tmp_path)
+    assert len(page.xpath("//script")) == 1 and not page.xpath("//b[not(ancestor::figcaption or ancestor::td)]")
+    assert not [key for element in page.iter() for key in element.keys() if key.startswith("on")]
+
+
+def test_half_a_surrogate_pair_does_not_stop_the_page(tmp_path: Path) -> None:
+    written = write_page(evaluation({"test": statements(["cut \ud83d here", "b", "c"])}), tmp_path, force=False)
+    assert "cut \ufffd" in written.read_text(encoding="utf-8")
+
+
+def test_a_long_text_is_shortened_and_can_be_opened(tmp_path: Path) -> None:
+    text = "They met and met again. " * 2083 + "The end."
+    page = page_of(evaluation({"test": statements([text, "b", "c"])}), tmp_path)
+    summary = page.xpath("//details/summary")[0]
+    assert "show all 50,000 characters" in words(summary) and len(words(summary)) < 400
+    assert page.xpath("//details/div")[0].text_content() == text
+
+
+def test_a_text_too_long_for_the_page_says_where_it_is_whole(tmp_path: Path) -> None:
+    written = write_page(evaluation({"test": statements(["so " * 2_000_000, "b", "c"])}), tmp_path, force=False)
+    assert written.stat().st_size < 5_000_000
+    assert "6,000,000 characters, is in predictions.parquet" in written.read_text(encoding="utf-8")
+
+
+def test_the_list_ends_at_2000_statements_and_says_where_the_rest_is(tmp_path: Path) -> None:
+    page = page_of(evaluation({"test": statements([f"Convoy {n} left." for n in range(2100)])}), tmp_path)
+    assert len(rows_of(page)) == 2000
+    assert "first 2,000 in that order; the rest is in predictions.parquet" in words(page.body)
+
+
+@pytest.mark.parametrize("text", ['"' * 390, "Ж" * 3000, "<&> " * 12_000])
+def test_the_page_stays_under_5_mb_whatever_the_texts(tmp_path: Path, text: str) -> None:
+    names = [f"model-{n}" for n in range(8)]
+    written = write_page(evaluation({"test": statements([text] * 3000)}, names=names), tmp_path, force=False)
+    assert written.stat().st_size < 5_000_000
+    assert len(rows_of(html.fromstring(written.read_text(encoding="utf-8")))) > 300
+
+
+# --- how the page is made ---
+
+
+def test_the_content_policy_allows_this_style_and_this_script_alone(tmp_path: Path) -> None:
+    page = page_of(small(), tmp_path)
+    policy = page.xpath("//meta[@http-equiv='Content-Security-Policy']/@content")[0]
+    assert policy.startswith("default-src 'none'") and "unsafe" not in policy
+    for tag in ("style", "script"):
+        digest = hashlib.sha256(page.xpath(f"//{tag}")[0].text.encode()).digest()
+        assert f"{tag}-src 'sha256-{base64.b64encode(digest).decode()}'" in policy
+    assert not page.xpath("//*[@style]")
+
+
+def test_nothing_is_loaded_from_elsewhere(tmp_path: Path) -> None:
+    page = page_of(small(), tmp_path)
+    links = set(page.xpath("//@src | //@href | //@action | //@srcset"))
+    assert {link for link in links if not link.startswith("#")} == {"data:,", "results.json", "predictions.parquet"}
+    assert "url(" not in page.xpath("//style")[0].text and "@import" not in page.xpath("//style")[0].text
+
+
+def test_inner_links_find_their_place_and_no_id_stands_twice(tmp_path: Path) -> None:
+    parts = {"test": statements(["x"] * 9), "articles": statements(["x"] * 9)}
+    page = page_of(evaluation(parts), tmp_path)
+    ids = page.xpath("//@id")
+    assert len(ids) == len(set(ids))
+    inner = {link[1:] for link in page.xpath("//@href") if link.startswith("#")}
+    assert inner and inner <= set(ids)
+    assert set(page.xpath("//@aria-labelledby")) <= set(ids)
+
+
+def test_every_header_has_a_scope_and_every_field_a_label(tmp_path: Path) -> None:
+    page = page_of(small(), tmp_path)
+    assert page.xpath("//th") and not page.xpath("//th[not(@scope)]")
+    fields = page.xpath("//form//input | //form//select")
+    assert len(fields) == 6 and all(words(field.getparent()) for field in fields)
+    assert all(field.getparent().tag == "label" for field in fields)
+    plots = page.xpath("//svg")
+    assert plots and all(plot.get("role") == "img" and "first" in plot.get("aria-label") for plot in plots)
+
+
+# --- the plots ---
+
+
+def test_a_whisker_stands_where_its_interval_is() -> None:
+    plot = html.fromstring(whisker_plot([Whisker("x", "", Estimate(0.5, 0.25, 1.0), 0)], UNIT_SCALE, "plot"))
+    start, end = re.findall(r"[ML] ([\d.]+) ", plot.xpath("//g[starts-with(@class, 'whisker')]/path/@d")[0])
+    width = float(plot.get("viewbox").split()[2])
+    dot = float(plot.xpath("//use/@x")[0])
+    assert dot == pytest.approx(width / 2, abs=0.01)
+    assert width / 2 - float(start) == pytest.approx((float(end) - width / 2) / 2, abs=0.01)
+
+
+def test_an_undefined_figure_has_words_but_no_mark() -> None:
+    plot = whisker_plot([Whisker("x", "undefined", Estimate(NAN, NAN, NAN), 0)], UNIT_SCALE, "plot")
+    assert "undefined" in plot and "mark" not in plot and "whisker" not in plot
+    no_interval = whisker_plot([Whisker("x", "", Estimate(0.5, NAN, NAN), 0)], UNIT_SCALE, "plot")
+    assert "mark" in no_interval and "whisker" not in no_interval
+
+
+def test_a_scale_around_zero_holds_every_end() -> None:
+    scale = scale_around_zero([Estimate(1.0, -3.9, 7.0), Estimate(NAN, NAN, NAN), Estimate(2.0, NAN, NAN)])
+    assert scale.ticks[0] == -scale.ticks[-1] <= -7 and 0 in scale.ticks
+    assert scale_around_zero([Estimate(NAN, NAN, NAN)]).ticks[-1] > 0
+
+
+def test_shortened_names_still_differ() -> None:
+    names = [f"20250101-model-with-a-long-beginning-{n}-and-a-long-end-of-its-name" for n in range(9)]
+    short = short_names(names, 18)
+    assert len(set(short)) == 9 and max(map(len, short)) <= 18
+    assert short_names(["a", "bb"], 18) == ["a", "bb"]
