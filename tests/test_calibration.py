@@ -51,10 +51,11 @@ def test_calibrated_rows_sum_to_one_and_keep_the_order_of_classes(raw: np.ndarra
         assert (np.diff(after[np.argsort(before)]) >= 0).all()
 
 
-def test_certain_rows_stay_finite() -> None:
+def test_certain_rows_stay_finite_and_can_be_softened() -> None:
     certain = np.eye(3)
     calibrated = Calibration(2.0).apply(certain)
     assert np.isfinite(calibrated).all()
+    assert (calibrated > 0).all()
     assert calibrated.argmax(axis=1).tolist() == [0, 1, 2]
     assert np.isfinite(fit_temperature(certain, np.array([1, 1, 1])).temperature)
 

@@ -14,12 +14,26 @@ Advance = Callable[[int], None]
 _SECONDS_BETWEEN_LINES = 10.0
 
 
+_shown = False
+
+
 @contextmanager
 def bar(what: str, total: int | None) -> Iterator[Advance]:
-    """Show work of `total` units (None: unknown); call the yielded function with the units just done."""
+    """Show work of `total` units (None: unknown); call the yielded function with the units just done.
+
+    Work inside work that is shown already shows nothing of its own.
+    """
+    global _shown
+    if _shown:
+        yield lambda units: None
+        return
     show = _terminal_bar if sys.stderr.isatty() else _plain_lines
-    with show(what, total) as advance:
-        yield advance
+    _shown = True
+    try:
+        with show(what, total) as advance:
+            yield advance
+    finally:
+        _shown = False
 
 
 @contextmanager

@@ -24,7 +24,7 @@ _SAYINGS = {
     "favor": ("wants the shells to reach Kyiv before the frost", "will train two more Ukrainian brigades next spring"),
     "against": (
         "refuses to pay for another winter of that war",
-        "says Kyiv’s generators must come out of other purses",
+        "says Kyiv’s generators are for other purses",
     ),
     "neutral": ("published the list of what went to Kyiv in May", "will discuss the port of Odesa on Thursday"),
 }

@@ -54,6 +54,11 @@ def test_the_order_of_the_rows_does_not_matter(rows: list[tuple[str, str, str]],
     assert after == [before[row] for row in order]
 
 
+def test_which_of_the_joined_groups_comes_first_does_not_matter() -> None:
+    rows = [(f"text {number}", f"{side}{number}", "favor") for number in range(20) for side in "xy"]
+    assert _folds(rows[::-1]) == _folds(rows)[::-1]
+
+
 @given(ROWS, ROWS, st.integers(0, 5))
 def test_rows_added_never_move_rows_that_are_fixed(
     old: list[tuple[str, str, str]], new: list[tuple[str, str, str]], seed: int

@@ -117,7 +117,7 @@ def test_the_same_evaluation_gives_the_same_bytes(tmp_path: Path) -> None:
 def test_a_page_that_exists_is_replaced_with_force_alone(tmp_path: Path) -> None:
     write_page(small(("old", "older")), tmp_path, force=False)
     before = contents(tmp_path)
-    with pytest.raises(UserMistake, match="holds a page.*--force"):
+    with pytest.raises(UserMistake, match=r"holds a page.*--force"):
         write_page(small(("new", "newer")), tmp_path, force=False)
     assert contents(tmp_path) == before
     write_page(small(("new", "newer")), tmp_path, force=True)
@@ -142,6 +142,13 @@ def test_a_file_of_the_same_name_that_is_not_ours_is_never_replaced(tmp_path: Pa
     with pytest.raises(UserMistake, match=re.escape(name)):
         write_page(small(), tmp_path, force=True)
     assert contents(tmp_path) == {name: content}
+
+
+def test_a_link_to_nowhere_is_not_replaced(tmp_path: Path) -> None:
+    (tmp_path / "results.json").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(UserMistake, match=r"results\.json"):
+        write_page(small(), tmp_path, force=True)
+    assert (tmp_path / "results.json").is_symlink()
 
 
 def test_a_file_in_the_place_of_the_folder_is_refused(tmp_path: Path) -> None:
@@ -330,9 +337,12 @@ def test_names_of_models_parts_and_statements_are_escaped_too(tmp_path: Path, na
     assert not [key for element in page.iter() for key in element.keys() if key.startswith("on")]
 
 
-def test_half_a_surrogate_pair_does_not_stop_the_page(tmp_path: Path) -> None:
-    written = write_page(evaluation({"test": statements(["cut \ud83d here", "b", "c"])}), tmp_path, force=False)
+def test_bytes_that_are_no_text_do_not_stop_the_page(tmp_path: Path) -> None:
+    rows = statements(["a", "b", "c"])
+    rows["text"] = pd.Series(["cut \ud83d here", "b", "c"], dtype=object)
+    written = write_page(evaluation({"\udcff.csv": rows}, names=["\udcfe"]), tmp_path, force=False)
     assert "cut \ufffd" in written.read_text(encoding="utf-8")
+    assert contents(tmp_path).keys() == FILES
 
 
 def test_a_long_text_is_shortened_and_can_be_opened(tmp_path: Path) -> None:

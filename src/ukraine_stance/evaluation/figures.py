@@ -94,12 +94,12 @@ def whisker_plot(rows: Sequence[Whisker], scale: Scale, name: str) -> str:
     drawn = io.StringIO()
     with matplotlib.rc_context(), warnings.catch_warnings():
         matplotlib.rcdefaults()
-        matplotlib.rcParams.update({"svg.fonttype": "none", "svg.hashsalt": name})
+        matplotlib.rcParams.update({"svg.fonttype": "none", "svg.hashsalt": ascii(name)})
         # The reader's fonts draw the text: that ours lack a character of a name does not matter.
         warnings.filterwarnings("ignore", message="Glyph .* missing")
         figure = _figure(rows, scale)
         figure.savefig(drawn, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
-    described = f"{name}: " + "; ".join(f"{shortened(row.label, 200)} {row.words}" for row in rows)
+    described = f"{shortened(name, 200)}: " + "; ".join(f"{shortened(row.label, 200)} {row.words}" for row in rows)
     return _for_page(drawn.getvalue(), described)
 
 

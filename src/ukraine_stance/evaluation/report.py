@@ -1,5 +1,6 @@
 """The page of an evaluation: one self-contained HTML file, with the same figures and predictions as data beside it."""
 
+import json
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
@@ -12,7 +13,7 @@ from ukraine_stance.errors import UserMistake
 from ukraine_stance.evaluation.listing import clean
 from ukraine_stance.evaluation.page import render
 from ukraine_stance.evaluation.results import Evaluation
-from ukraine_stance.files import read_json, replacing, replacing_folder, write_json, write_text
+from ukraine_stance.files import read_json, replacing, replacing_folder, write_text
 
 PAGE = "index.html"
 RESULTS = "results.json"
@@ -34,14 +35,14 @@ _SCHEMA = pa.schema(
 def write_page(found: Evaluation, folder: Path, force: bool) -> Path:
     """Write index.html, results.json and predictions.parquet into the folder; gives the page's path.
 
-    All three appear or none does, the page last; other files of the folder stay as they are. Raises UserMistake as
-    `check_folder` does, and for a folder that cannot be written.
+    All three appear or none does, and other files of the folder stay as they are; a process killed while it replaces a
+    page may leave the folder without one. Raises UserMistake as `check_folder` does, and where writing fails.
     """
     check_folder(folder, force)
     page = render(found, _MARK, RESULTS, PREDICTIONS)
     writers: dict[str, Callable[[Path], None]] = {
         PAGE: lambda path: write_text(path, page),
-        RESULTS: lambda path: write_json(path, {"format": _MARK, **found.as_dict()}),
+        RESULTS: lambda path: write_text(path, _results(found)),
         PREDICTIONS: lambda path: _write_predictions(found, path),
     }
     try:
@@ -60,7 +61,8 @@ def check_folder(folder: Path, force: bool) -> None:
     """Raise UserMistake where a page cannot go: on a file, beside a page of ours without force, on files not ours."""
     if folder.exists() and not folder.is_dir():
         raise UserMistake(f"{folder}: is a file; give a folder as --out")
-    there = [path for path in (folder / name for name in (PAGE, RESULTS, PREDICTIONS)) if path.exists()]
+    wanted = [folder / name for name in (PAGE, RESULTS, PREDICTIONS)]
+    there = [path for path in wanted if path.exists() or path.is_symlink()]
     for path in there:
         if not _is_ours(path):
             raise UserMistake(f"{path}: exists and was not written with such a page; move it or give another --out")
@@ -73,7 +75,7 @@ def _replace_files(folder: Path, writers: dict[str, Callable[[Path], None]]) -> 
         # Left in reverse order: the page is renamed last, and nothing is before all three are written.
         for name, write in writers.items():
             write(files.enter_context(replacing(folder / name)))
-        # From here a killed process leaves a folder without a page, never a page with another one's data.
+        # From here a killed process leaves no page rather than one beside the data of another.
         (folder / PAGE).unlink(missing_ok=True)
 
 
@@ -87,6 +89,11 @@ def _is_ours(path: Path) -> bool:
         return bool((pq.read_schema(path).metadata or {}).get(_MARK_KEY) == _MARK.encode())
     except (OSError, ValueError, KeyError, TypeError):
         return False
+
+
+def _results(found: Evaluation) -> str:
+    plain = {"format": _MARK, **found.as_dict()}
+    return clean(json.dumps(plain, indent=2, ensure_ascii=False, allow_nan=False)) + "\n"
 
 
 def _write_predictions(found: Evaluation, path: Path) -> None:
