@@ -8,7 +8,8 @@ say() { printf '\n== %s\n' "$*" >&2; }
 mkdir -p "$DEMO"
 
 say "1/5 dataset: the bundled statements"
-if [ -f data/built/dataset.parquet ]; then
+# Rebuilt where it is missing or older than the statements; a build that holds articles is kept otherwise.
+if [ -f data/built/dataset.parquet ] && [ -z "$(find data/statements data/folds.csv -newer data/built/dataset.parquet)" ]; then
     echo "data/built is there: kept" >&2
 else
     "$STANCE" data build >&2

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ukraine_stance.errors import StanceError
+from ukraine_stance.errors import StanceError, UserMistake
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -37,7 +37,7 @@ Force = Annotated[bool, typer.Option("--force", help="Replace an output that exi
 ConfigFile = Annotated[Path, typer.Argument(metavar="CONFIG", help="YAML file of one experiment.")]
 Samples = Annotated[int, typer.Option(min=100, help="Bootstrap resamples.")]
 Level = Annotated[float, typer.Option(min=0.5, max=0.999, help="Confidence level of the intervals.")]
-Seed = Annotated[int, typer.Option(min=0, help="Seed of the bootstrap.")]
+Seed = Annotated[int | None, typer.Option(min=0, help="Seed of the bootstrap.", show_default="the model's own")]
 Labelled = Annotated[Path | None, typer.Option("--data", help="Labelled file (text, label; id, group optional).")]
 Page = Annotated[Path | None, typer.Option("--out", metavar="DIR", help="Folder for the page of results.")]
 
@@ -155,7 +155,7 @@ def evaluate_command(
     force: Force = False,
     samples: Samples = 2000,
     level: Level = 0.95,
-    seed: Seed = 0,
+    seed: Seed = None,
     root: Root = Path(),
 ) -> None:
     """Metrics with intervals on what the model held out, or on a labelled file."""
@@ -171,7 +171,7 @@ def compare_command(
     force: Force = False,
     samples: Samples = 2000,
     level: Level = 0.95,
-    seed: Seed = 0,
+    seed: Seed = None,
     root: Root = Path(),
 ) -> None:
     """Paired differences of models on the same statements, with intervals."""
@@ -216,7 +216,7 @@ def main() -> None:
         sys.exit(fault.exit_code)
     except SystemExit as ended:
         if ended.code == _INTERRUPTED:
-            print("interrupted: nothing half-written is left in place", file=sys.stderr)
+            print("interrupted", file=sys.stderr)
         raise
 
 
@@ -226,14 +226,13 @@ def _evaluate(
     out: Path | None,
     as_json: bool,
     force: bool,
-    interval: tuple[int, float, int],
+    interval: tuple[int, float, int | None],
     root: Path,
 ) -> None:
     from ukraine_stance.evaluate import evaluate
     from ukraine_stance.evaluation.console import comparison_lines, result_tables, summary_table
-    from ukraine_stance.evaluation.uncertainty import Resampling
 
-    found = evaluate(_project(root), names, data, Resampling(*interval))
+    found = evaluate(_project(root), names, data, interval)
     for warning in found.warnings:
         print(f"warning: {warning}", file=sys.stderr)
     page = _write_page(found, out, force) if out else None
@@ -256,6 +255,8 @@ def _write_page(found: "Evaluation", out: Path, force: bool) -> Path:
 def _project(root: Path) -> "Project":
     from ukraine_stance.project import Project
 
+    if not root.is_dir():
+        raise UserMistake(f"--root {root}: there is no such folder")
     return Project(root.resolve())
 
 

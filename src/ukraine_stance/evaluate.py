@@ -10,6 +10,7 @@ from ukraine_stance.classifier import StanceClassifier
 from ukraine_stance.config import DataConfig
 from ukraine_stance.corpus import dataset
 from ukraine_stance.corpus.labelled import read_labelled
+from ukraine_stance.corpus.splits import normalised
 from ukraine_stance.errors import UserMistake
 from ukraine_stance.evaluation.results import Evaluation, compare, measure
 from ukraine_stance.evaluation.uncertainty import Resampling
@@ -19,14 +20,19 @@ from ukraine_stance.tables import ReadOptions
 _HELD_OUT = ("test", "articles")
 
 
-def evaluate(project: Project, names: Sequence[str], data: Path | None, how: Resampling) -> Evaluation:
+def evaluate(
+    project: Project, names: Sequence[str], data: Path | None, interval: tuple[int, float, int | None]
+) -> Evaluation:
     """Score one or several models on a labelled file, or on what all of them held out of training.
 
-    Raises UserMistake when a name is no model, the file cannot be used, or the models held out no common statement.
+    interval is resamples, confidence level and seed; without a seed it is the first model's own. Raises
+    UserMistake when a name is no model, the file cannot be used, or the models held out no common statement.
     """
     loaded = [classifier.load(tracking.model_folder(project, name)) for name in names]
     shown = _short_names(names, loaded)
-    parts, warnings = _file_part(data) if data else _held_out(project, loaded, shown)
+    samples, level, seed = interval
+    how = Resampling(samples, level, int(loaded[0].trained_on.get("seed", 0)) if seed is None else seed)
+    parts, warnings = _file_part(project, data, loaded, shown) if data else _held_out(project, loaded, shown)
     results, comparisons = [], []
     predictions: dict[str, list[pd.DataFrame]] = {}
     for part, rows in parts.items():
@@ -38,12 +44,35 @@ def evaluate(project: Project, names: Sequence[str], data: Path | None, how: Res
     return Evaluation(tuple(shown), ids, tuple(results), tuple(comparisons), parts, predictions, tuple(warnings))
 
 
-def _file_part(path: Path) -> tuple[dict[str, pd.DataFrame], list[str]]:
+def _file_part(
+    project: Project, path: Path, loaded: Sequence[StanceClassifier], names: Sequence[str]
+) -> tuple[dict[str, pd.DataFrame], list[str]]:
     rows = read_labelled(path, ReadOptions())
-    warnings = []
+    warnings = [
+        warning for model, name in zip(loaded, names, strict=True) if (warning := _seen(project, rows, model, name))
+    ]
     if rows["group"].nunique() == len(rows):
         warnings.append(f"{path}: no two rows share a group; if several come from one article, add a column 'group'")
     return {path.name: rows}, warnings
+
+
+def _seen(project: Project, rows: pd.DataFrame, model: StanceClassifier, name: str) -> str | None:
+    """A warning where the model learned from, or was tuned on, statements that it is now tested on."""
+    try:
+        frame = dataset.load(project, _data_config(model)).frame
+    except UserMistake as fault:
+        return f"{name}: whether it has seen these statements in training cannot be told ({fault})"
+    learned = {normalised(text) for text in frame.loc[frame["part"].isin(("train", "validation")), "text"]}
+    seen = sum(normalised(text) in learned for text in rows["text"])
+    return (
+        f"{name}: has seen {seen} of these {len(rows)} statements in training: its figures are too good"
+        if seen
+        else None
+    )
+
+
+def _data_config(model: StanceClassifier) -> DataConfig:
+    return DataConfig.model_validate(model.trained_on["data"], strict=False)
 
 
 def _held_out(
@@ -51,17 +80,21 @@ def _held_out(
 ) -> tuple[dict[str, pd.DataFrame], list[str]]:
     """Test rows, and article rows, that no model learned from or was tuned on."""
     parts: dict[str, pd.DataFrame] = {}
+    sizes = dict.fromkeys(_HELD_OUT, 0)
     warnings = []
     for model, name in zip(loaded, names, strict=True):
-        config = DataConfig.model_validate(model.trained_on["data"], strict=False)
-        data = dataset.load(project, config, model.trained_on["seed"])
+        data = dataset.load(project, _data_config(model))
         if data.learned_sha256 != model.trained_on["sha256"]:
             warnings.append(f"{name}: its training rows have changed since; it may have seen some of these statements")
         for part in _HELD_OUT:
             rows = data.part(part)
+            sizes[part] = max(sizes[part], len(rows))
             if part in parts:
                 rows = parts[part][parts[part]["id"].isin(rows["id"])].reset_index(drop=True)
             parts[part] = rows
+    for part, rows in parts.items():
+        if len(rows) < sizes[part]:
+            warnings.append(f"{part}: only {len(rows)} of {sizes[part]} statements were held out by every model")
     if parts["test"].empty:
         raise UserMistake("the models hold out no common statement; give a labelled file with --data")
     return {part: rows for part, rows in parts.items() if not rows.empty}, warnings

@@ -6,6 +6,8 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import distributions
@@ -99,18 +101,44 @@ def new_folder(runs: Path, name: str) -> Path:
 def open_finished(folder: Path) -> Run:
     """A run that can be published. Raises UserMistake for a folder that is no finished run."""
     run = Run(folder)
-    missing = [path.name for path in (run.config, run.provenance, run.metrics) if not path.is_file()]
+    needed = (run.config, run.provenance, run.metrics, run.history, run.predictions, folder / classifier.DESCRIPTION)
+    missing = [path.name for path in needed if not path.is_file()]
     if missing:
         raise UserMistake(f"{folder}: not a finished run (no {', no '.join(missing)})")
+    for path in (run.provenance, run.metrics, run.history):
+        try:
+            read_json(path)
+        except ValueError as fault:
+            raise UserMistake(f"{path}: damaged ({fault}); the run cannot be published") from fault
     return run
 
 
+@contextmanager
+def replaced(folder: Path, force: bool) -> Iterator[None]:
+    """With `force`, set the run that stands at `folder` aside while a new one is made there; a failure brings it back.
+
+    Raises UserMistake when what stands there is no run folder.
+    """
+    if not force or not folder.exists():
+        yield
+        return
+    if not Run(folder).provenance.is_file():
+        raise UserMistake(f"{folder}: exists and is no run folder; not replaced")
+    aside = folder.with_name(f".{folder.name}.old")
+    shutil.rmtree(aside, ignore_errors=True)
+    folder.rename(aside)
+    try:
+        yield
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        aside.rename(folder)
+        raise
+    shutil.rmtree(aside, ignore_errors=True)
+
+
 def remove(folder: Path) -> None:
-    """Remove a run folder, and only a run folder."""
-    if folder.exists():
-        if not Run(folder).provenance.is_file():
-            raise UserMistake(f"{folder}: exists and is no run folder; not replaced")
-        shutil.rmtree(folder)
+    """Remove a run folder that nothing was learned in."""
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def read_metrics(run: Run) -> dict[str, Any]:

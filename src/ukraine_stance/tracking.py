@@ -28,7 +28,19 @@ _MODEL_NAME = "stance-model"
 _TRAINING = {"mlflow.experimentKind": "custom_model_development"}
 _PUBLISHED = "stance.published"
 _WRAPPER = Path(__file__).with_name("mlflow_model.py")
-_REQUIREMENTS = ("mlflow", "scikit-learn", "skops", "torch", "transformers", "safetensors", "pandas", "scipy")
+_REQUIREMENTS = (
+    "mlflow",
+    "scikit-learn",
+    "skops",
+    "torch",
+    "transformers",
+    "safetensors",
+    "pandas",
+    "scipy",
+    "pyarrow",
+    "pydantic",
+    "rich",
+)
 
 # MLflow has one exception for all of it; what went wrong stands in its text alone.
 _UNREACHABLE = {
@@ -131,6 +143,7 @@ def _client(project: Project) -> Iterator["MlflowClient"]:
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR", "1")
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     import mlflow
+    from requests import RequestException
 
     for chatty in ("mlflow", "alembic", "urllib3"):
         logging.getLogger(chatty).setLevel(logging.ERROR)
@@ -142,13 +155,16 @@ def _client(project: Project) -> Iterator["MlflowClient"]:
             client = mlflow.MlflowClient(uri)
             client.search_experiments(max_results=1)
         yield client
-    except (mlflow.MlflowException, OSError) as fault:
-        if isinstance(fault, OSError) or _is_unreachable(fault):
+    except (mlflow.MlflowException, RequestException) as fault:
+        if isinstance(fault, RequestException) or _is_unreachable(fault):
             raise ServiceGone(
                 f"MLflow at {without_password(uri)} does not answer ({_reason(fault)}); start it, set "
                 "MLFLOW_TRACKING_URI to one that runs, or train with --set tracking.enabled=false"
             ) from fault
-        raise
+        raise ServiceGone(
+            f"MLflow at {without_password(uri)} refuses ({without_password(_first_line(fault))}); set "
+            "MLFLOW_TRACKING_URI to a store that serves, or train with --set tracking.enabled=false"
+        ) from fault
 
 
 @contextmanager
@@ -157,7 +173,6 @@ def _first_opening(project: Project, uri: str) -> Iterator[None]:
     if not uri.startswith("sqlite:"):
         yield
         return
-    project.mlflow_database.parent.mkdir(parents=True, exist_ok=True)
     with project.mlflow_database.with_name("mlflow.db.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
@@ -245,7 +260,7 @@ def _send_model(client: "MlflowClient", mirror: Mirror, run: Run, registered: st
                 "weights": str(run.folder / classifier.FOLDER),
             },
             code_paths=[str(_WRAPPER.parent)],
-            pip_requirements=[f"{name}=={version(name)}" for name in _REQUIREMENTS],
+            pip_requirements=[f"{name}=={version(name).split('+')[0]}" for name in _REQUIREMENTS],
         )
     if registered:
         if not client.search_registered_models(f"name = '{registered}'"):

@@ -33,25 +33,32 @@ def train(project: Project, config: ExperimentConfig, out: Path | None = None, f
     Raises UserMistake for data that cannot be used, ServiceGone when MLflow is on and does not answer before training.
     A store that goes away later costs a warning: the run is complete and can be published again.
     """
+    data = dataset.load(project, config.data)
     if config.tracking.enabled:
         tracking.check(project)
-    data = dataset.load(project, config.data, config.seed)
     folder = out or runs.new_folder(project.runs, config.name)
-    if force:
-        runs.remove(folder)
-    with saying_why_unwritten(folder):
+    with saying_why_unwritten(folder), runs.replaced(folder, force):
         run = runs.start(folder, resolved_yaml(config), _data_facts(data), project.root)
-    mirror = tracking.start(project, run, config.tracking.experiment, config.name) if config.tracking.enabled else None
-    try:
-        with saying_why_unwritten(folder):
+        mirror = _start_mirror(project, run, config)
+        try:
             _fit_and_evaluate(run, config, data)
-    except BaseException as fault:
-        if mirror is not None:
-            tracking.fail(project, mirror, interrupted=isinstance(fault, KeyboardInterrupt))
-        raise
+        except BaseException as fault:
+            if mirror is not None:
+                tracking.fail(project, mirror, interrupted=isinstance(fault, KeyboardInterrupt))
+            raise
     if mirror is not None:
         _publish(project, run, config)
     return run
+
+
+def _start_mirror(project: Project, run: Run, config: ExperimentConfig) -> Mirror | None:
+    if not config.tracking.enabled:
+        return None
+    try:
+        return tracking.start(project, run, config.tracking.experiment, config.name)
+    except ServiceGone:
+        runs.remove(run.folder)
+        raise
 
 
 def _fit_and_evaluate(run: Run, config: ExperimentConfig, data: Dataset) -> None:

@@ -21,7 +21,8 @@ while (walker.nextNode()) {
   const backgrounds = [];
   for (let at = element; at; at = at.parentElement) backgrounds.push(getComputedStyle(at).backgroundColor);
   const style = getComputedStyle(element);
-  seen.push([Array.from(text).slice(0, 40).join(""), element instanceof SVGElement ? style.fill : style.color, backgrounds]);
+  const colour = element instanceof SVGElement ? style.fill : style.color;
+  seen.push([Array.from(text).slice(0, 40).join(""), colour, backgrounds]);
 }
 return seen;
 """

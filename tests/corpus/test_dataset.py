@@ -60,8 +60,8 @@ class Mini:
     def built(self) -> pd.DataFrame:
         return pq.read_table(self.project.built / "dataset.parquet").to_pandas().set_index("id", drop=False)
 
-    def load(self, seed: int = 1, **config: Any) -> Dataset:
-        return dataset.load(self.project, DataConfig(**config), seed)
+    def load(self, **config: Any) -> Dataset:
+        return dataset.load(self.project, DataConfig(**config))
 
     def user_file(self, rows: list[dict[str, Any]], name: str = "mine.csv") -> None:
         pd.DataFrame(rows).to_csv(self.root / name, index=False)
@@ -380,14 +380,32 @@ def test_folds_that_the_user_gives_are_kept(mini: Mini) -> None:
     assert [parts[f"mine-{n + 1}"] for n in range(15)] == [names[n % 5] for n in range(15)]
 
 
-def test_the_same_seed_gives_the_users_rows_the_same_folds(mini: Mini) -> None:
+def test_the_users_rows_get_the_same_folds_each_time(mini: Mini) -> None:
     mini.build()
     mini.user_file([{"text": f"My own line {n}.", "label": LABELS[n % 3]} for n in range(60)])
-    one, same, other = (mini.load(seed=seed, files=("mine.csv",)) for seed in (1, 1, 2))
+    one, same = (mini.load(files=("mine.csv",)) for _ in range(2))
     assert _parts(one) == _parts(same)
     assert one.sha256 == same.sha256
-    assert _parts(one) != _parts(other)
-    assert one.sha256 != other.sha256
+
+
+@pytest.mark.parametrize("suffix", ["csv", "parquet"])
+def test_contrast_groups_of_the_users_share_a_fold_whatever_their_type(mini: Mini, suffix: str) -> None:
+    mini.build()
+    rows = [{"text": f"My own line {n}.", "label": LABELS[n % 3], "contrast_group": n // 3} for n in range(90)]
+    frame = pd.DataFrame(rows)
+    path = mini.root / f"mine.{suffix}"
+    frame.to_csv(path, index=False) if suffix == "csv" else frame.to_parquet(path)
+    loaded = mini.load(files=(path.name,)).frame
+    mine = loaded[loaded["origin"] == "user"]
+    assert mine["group"].nunique() == 30
+    assert (mine.groupby("contrast_group")["part"].nunique() == 1).all()
+
+
+def test_a_dataset_older_than_its_statements_is_refused(mini: Mini) -> None:
+    mini.build()
+    mini.statements(3, name="z")
+    with pytest.raises(UserMistake, match="made from other statements than data/statements holds now"):
+        mini.load()
 
 
 def test_an_id_in_two_sources_is_refused_by_name(mini: Mini) -> None:

@@ -35,7 +35,7 @@ def test_text_and_label_are_enough_and_the_rest_is_filled_in(tmp_path: Path) -> 
     frame = read_labelled(written(tmp_path, "text,label\na,favor\n\nb,neutral\n"))
     assert frame.to_dict("records") == [
         {"text": text, "label": label, "id": f"mine-{row}", "group": f"mine-{row}", "target": TARGET, "fold": -1}
-        | {"origin": "user"}
+        | {"origin": "user", "contrast_group": None}
         for row, text, label in [(1, "a", "favor"), (2, "b", "neutral")]
     ]
 

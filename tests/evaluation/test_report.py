@@ -425,6 +425,11 @@ def test_a_whisker_stands_where_its_interval_is() -> None:
     assert width / 2 - float(start) == pytest.approx((float(end) - width / 2) / 2, abs=0.01)
 
 
+def test_a_name_with_dollars_is_no_formula() -> None:
+    plot = html.fromstring(whisker_plot([Whisker("a $x_1$ b", "", Estimate(0.5, 0.4, 0.6))], UNIT_SCALE, "plot"))
+    assert plot.xpath("//g[@class='label']/text/text()") == ["a $x_1$ b"]
+
+
 def test_an_undefined_figure_has_words_but_no_mark() -> None:
     plot = whisker_plot([Whisker("x", "undefined", Estimate(NAN, NAN, NAN), 0)], UNIT_SCALE, "plot")
     assert "undefined" in plot and "mark" not in plot and "whisker" not in plot

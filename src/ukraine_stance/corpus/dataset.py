@@ -25,7 +25,7 @@ from ukraine_stance.corpus.splits import (
     normalised,
 )
 from ukraine_stance.errors import UserMistake
-from ukraine_stance.files import replacing_folder, saying_why_unwritten, sha256_json, write_json
+from ukraine_stance.files import read_json, replacing_folder, saying_why_unwritten, sha256_file, sha256_json, write_json
 from ukraine_stance.labels import ORDER, TARGET
 from ukraine_stance.project import Project
 
@@ -107,12 +107,12 @@ def build(project: Project, articles_folder: Path | None) -> BuildSummary:
     with saying_why_unwritten(project.built), replacing_folder(project.built) as folder:
         pq.write_table(pa.Table.from_pylist(rows, schema=SCHEMA), folder / _TABLE, compression="zstd")
         _write_folds(folder / _FOLDS, saved | {row["group"]: row["fold"] for row in rows})
-        write_json(folder / _SUMMARY, {"counts": counts, "left_out": left_out, "sha256": _hash(pd.DataFrame(rows))})
+        write_json(folder / _SUMMARY, {"counts": counts, "left_out": left_out, "sources": _sources_sha256(project)})
     return BuildSummary(project.built, counts, tuple(left_out))
 
 
-def load(project: Project, config: "DataConfig", seed: int) -> Dataset:
-    """Rows that the config names, each in its part; the user's rows without a fold are given one by `seed`.
+def load(project: Project, config: "DataConfig") -> Dataset:
+    """Rows that the config names, each in its part; the user's rows without a fold get the same one for every seed.
 
     What shares its group or text with an article that is kept for the test is kept for the test with it. Raises
     UserMistake when the dataset is not built, holds no article sentences that the config trains on, an id stands
@@ -126,7 +126,7 @@ def load(project: Project, config: "DataConfig", seed: int) -> Dataset:
         raise UserMistake(
             f"data: ids stand in two sources: {', '.join(map(str, doubled[:5]))}; give the rows other ids"
         )
-    frame["fold"] = _with_folds(frame, seed)
+    frame["fold"] = _with_folds(frame)
     frame["part"] = [_part(fold) for fold in frame["fold"]]
     _refuse_unusable(frame)
     return Dataset(frame, _hash(frame))
@@ -142,6 +142,8 @@ def _built_rows(project: Project, config: "DataConfig") -> pd.DataFrame:
     if not path.is_file():
         raise UserMistake(f"{path}: missing; run: stance data build")
     frame = _read_table(path)
+    if _built_from(project) != _sources_sha256(project):
+        raise UserMistake(f"{path}: made from other statements than data/statements holds now; run: stance data build")
     if config.articles != "test" and not (frame["origin"] == "article").any():
         raise UserMistake(
             f"data.articles: {config.articles}, but data/built holds no article sentences; "
@@ -150,6 +152,18 @@ def _built_rows(project: Project, config: "DataConfig") -> pd.DataFrame:
     if config.articles != "folds":
         frame.loc[frame["origin"] == "article", "fold"] = APART if config.articles == "test" else VALIDATION_FOLD + 1
     return frame if config.bundled else frame[frame["origin"] != "bundled"]
+
+
+def _built_from(project: Project) -> str | None:
+    try:
+        return str(read_json(project.built / _SUMMARY)["sources"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _sources_sha256(project: Project) -> str:
+    paths = [*sorted(project.statements.glob("*.jsonl")), project.saved_folds]
+    return sha256_json([[path.name, sha256_file(path)] for path in paths if path.is_file()])
 
 
 def _read_table(path: Path) -> pd.DataFrame:
@@ -238,7 +252,9 @@ def _without_repeats(rows: Sequence[dict[str, Any]], left_out: list[str]) -> lis
 
 def _majority(votes: Sequence[annotations.Annotation]) -> str | None:
     """Label with the most votes; None where two have as many."""
-    ranked = Counter(vote.label for vote in votes).most_common()
+    # A coder who labelled again under a later codebook has one vote, the later.
+    latest = {vote.coder: vote.label for vote in sorted(votes, key=lambda vote: vote.codebook_version)}
+    ranked = Counter(latest.values()).most_common()
     return None if len(ranked) > 1 and ranked[0][1] == ranked[1][1] else ranked[0][0]
 
 
@@ -249,14 +265,14 @@ def _fill_folds(rows: list[dict[str, Any]], saved: dict[str, int]) -> None:
         for row in chosen:
             row["fold"] = saved.get(row["group"], UNASSIGNED)
         if chosen:
-            for row, fold in zip(chosen, _with_folds(pd.DataFrame(chosen), FOLD_SEED), strict=True):
+            for row, fold in zip(chosen, _with_folds(pd.DataFrame(chosen)), strict=True):
                 row["fold"] = fold
 
 
-def _with_folds(frame: pd.DataFrame, seed: int) -> list[int]:
+def _with_folds(frame: pd.DataFrame) -> list[int]:
     ids, texts, labels, fixed = (list(frame[name]) for name in ("id", "text", "label", "fold"))
     contrasts = [name if isinstance(name, str) else None for name in frame.get("contrast_group", [None] * len(frame))]
-    return assign_folds(ids, texts, join_groups(list(frame["group"]), contrasts), labels, fixed, seed)
+    return assign_folds(ids, texts, join_groups(list(frame["group"]), contrasts), labels, fixed, FOLD_SEED)
 
 
 def _read_folds(path: Path) -> dict[str, int]:

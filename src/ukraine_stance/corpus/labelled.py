@@ -21,7 +21,7 @@ _OTHER_WORDS = {
     **dict.fromkeys(("neither", "none"), "neutral"),
 }
 # Columns that we read; the others are only kept.
-_OURS = ("id", "text", "label", "group", "target", "fold")
+_OURS = ("id", "text", "label", "group", "target", "fold", "contrast_group")
 
 
 def read_labelled(path: Path, options: ReadOptions | None = None) -> pd.DataFrame:
@@ -66,11 +66,12 @@ def _frame(table: pa.Table) -> pd.DataFrame:
 
 def _completed(frame: pd.DataFrame, rows: list[int], path: Path) -> pd.DataFrame:
     frame = frame.assign(**{name: None for name in _OURS if name not in frame})
-    for name in ("id", "group", "target"):
+    for name in ("id", "group", "target", "contrast_group"):
         values = [None if _blank(value) else str(value) for value in frame[name]]
         frame[name] = pd.Series(values, dtype=object, index=frame.index)
     frame["id"] = [value or f"{path.stem}-{row}" for value, row in zip(frame["id"], rows, strict=True)]
-    frame["group"] = [value or row_id for value, row_id in zip(frame["group"], frame["id"], strict=True)]
+    ties = zip(frame["group"], frame["contrast_group"], frame["id"], strict=True)
+    frame["group"] = [group or contrast or row_id for group, contrast, row_id in ties]
     frame["target"] = [value or TARGET for value in frame["target"]]
     frame["fold"] = [UNASSIGNED if _blank(value) else value for value in frame["fold"]]
     return frame

@@ -98,7 +98,7 @@ def whisker_plot(rows: Sequence[Whisker], scale: Scale, name: str) -> str:
         # The reader's fonts draw the text: that ours lack a character of a name does not matter.
         warnings.filterwarnings("ignore", message="Glyph .* missing")
         figure = _figure(rows, scale)
-        figure.savefig(drawn, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
+        figure.savefig(drawn, format="svg")
     described = f"{shortened(name, 200)}: " + "; ".join(f"{shortened(row.label, 200)} {row.words}" for row in rows)
     return _for_page(drawn.getvalue(), described)
 
@@ -154,7 +154,7 @@ def _draw_row(axes: Axes, row: Whisker, top: float, below: float) -> None:
 
 def _for_page(svg: str, described: str) -> str:
     root = ElementTree.fromstring(svg)
-    _drop(root, {"metadata", "style"})
+    _drop(root, {"metadata", "style"})  # the date stands in the metadata, a global rule in the style
     referenced = {value[1:] for element in root.iter() for name, value in element.items() if _local(name) == "href"}
     for element in root.iter():
         element.tag = _local(element.tag)

@@ -107,7 +107,7 @@ def measure(part: str, rows: pd.DataFrame, predictions: pd.DataFrame, how: Resam
         estimates=bootstrap(gold, predicted, list(rows["group"]), how),
         confusion=tuple(tuple(int(cell) for cell in row) for row in counts),
         level=how.level,
-        notes=_notes(gold, groups),
+        notes=_notes(part, gold, groups),
     )
 
 
@@ -154,8 +154,10 @@ def _result_of(part: dict[str, Any]) -> PartResult:
     return PartResult(**{**part, "estimates": estimates, "confusion": rows, "notes": tuple(part["notes"])})
 
 
-def _notes(gold: IntArray, groups: int) -> tuple[str, ...]:
+def _notes(part: str, gold: IntArray, groups: int) -> tuple[str, ...]:
     notes = []
+    if part == "validation":
+        notes.append("the model was tuned on it (best epoch, temperature): only the other parts say how good it is")
     if groups < ENOUGH_GROUPS:
         notes.append(f"only {groups} groups (articles, pages): the intervals are too narrow, the truth is less certain")
     absent = [str(label) for column, label in enumerate(ORDER) if not (gold == column).any()]

@@ -1,5 +1,6 @@
 """Score one file into another, a batch at a time in bounded memory; both appear whole or not at all."""
 
+import json
 import re
 from collections import Counter
 from dataclasses import dataclass, field, fields
@@ -126,7 +127,7 @@ def score_file(job: ScoreJob, classifier: StanceClassifier) -> ScoreSummary:
 def _score_rows(job: ScoreJob, source: Source, classifier: StanceClassifier, out: Path, rejects: Path) -> ScoreSummary:
     schema = pa.schema([*source.schema, *((f"{job.prefix}{name}", kind) for name, kind in _TYPES.items())])
     summary = ScoreSummary()
-    seen_ids: set[str] = set()
+    seen_ids: set[int] = set()
     with (
         TableWriter(out, schema, job.out.suffix.lower()) as writer,
         RejectWriter(rejects) as reject_writer,
@@ -213,9 +214,10 @@ def _score_batch(
     texts = batch.table.column(job.text_column).to_pylist()
     empty = [text is None or not text.strip() for text in texts]
     rejects = list(batch.rejects)
-    for row, blank in zip(batch.rows, empty, strict=True):
+    for at, (row, blank) in enumerate(zip(batch.rows, empty, strict=True)):
         if blank:
-            rejects.append(Reject(row, f"{job.text_column} is empty", b""))
+            cells = json.dumps(batch.table.slice(at, 1).to_pylist()[0], ensure_ascii=False, default=str)
+            rejects.append(Reject(row, f"{job.text_column} is empty", cells.encode("utf-8")))
     table = picked(batch.table, [at for at, blank in enumerate(empty) if not blank])
     scores = classifier.score([text for text, blank in zip(texts, empty, strict=True) if not blank])
     columns: dict[str, Any] = {_ROW: [row for row, blank in zip(batch.rows, empty, strict=True) if not blank]}
@@ -224,7 +226,7 @@ def _score_batch(
     return pa.table([*table.columns, *added], schema=schema), sorted(rejects, key=lambda reject: reject.row)
 
 
-def _count(summary: ScoreSummary, job: ScoreJob, scored: pa.Table, rejects: list[Reject], seen_ids: set[str]) -> None:
+def _count(summary: ScoreSummary, job: ScoreJob, scored: pa.Table, rejects: list[Reject], seen_ids: set[int]) -> None:
     summary.scored += scored.num_rows
     summary.rejected += len(rejects)
     summary.rows += scored.num_rows + len(rejects)
@@ -238,10 +240,10 @@ def _count(summary: ScoreSummary, job: ScoreJob, scored: pa.Table, rejects: list
         for value in scored.column("id").to_pylist():
             if value is None or value == "":
                 summary.ids_missing += 1
-            elif str(value) in seen_ids:
+            elif hash(str(value)) in seen_ids:
                 summary.ids_repeated += 1
             else:
-                seen_ids.add(str(value))
+                seen_ids.add(hash(str(value)))
 
 
 def _plain(summary: ScoreSummary) -> dict[str, Any]:
