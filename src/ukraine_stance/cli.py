@@ -2,6 +2,7 @@
 
 import json
 import logging
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -208,6 +209,9 @@ def score_command(
 
 def main() -> None:
     """Run the command line; every error of ours is one line on stderr and its exit code."""
+    # Read when OpenMP is loaded, by whichever library comes first. Threads that spin while they wait make training
+    # several times slower where another program wants a core too.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     logging.basicConfig(level=logging.WARNING, format="stance: %(message)s", stream=sys.stderr)
     try:
         app()

@@ -55,7 +55,7 @@ class TransformerModel:
 
     def fit(self, train: LabelledTexts, validation: LabelledTexts, workspace: Path) -> FitReport:
         """Fine-tune on `train`, keep the epoch with the best macro-F1 on `validation`."""
-        _before_torch()
+        _quiet()
         from ukraine_stance.models import finetuning
 
         source = locate(self._settings.checkpoint, self._settings.revision, self._settings.checkpoint_sha256)
@@ -104,7 +104,7 @@ class TransformerModel:
     @classmethod
     def load(cls, folder: Path, settings: dict[str, Any]) -> Self:
         """Read what `save` wrote; a missing head or tensor is refused, never replaced by random numbers."""
-        _before_torch()
+        _quiet()
         import torch
 
         for name in ("config.json", "model.safetensors", "tokenizer.json"):
@@ -153,10 +153,8 @@ def balanced_class_weights(gold: np.ndarray) -> FloatArray:
     return np.asarray(len(gold) / (len(ORDER) * counts), dtype=np.float64)
 
 
-def _before_torch() -> None:
-    """Set what the libraries read when they are loaded; their advice and bars speak of our code, not of the user's."""
-    # Threads that spin while they wait make training several times slower where another program wants a core too.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+def _quiet() -> None:
+    """Keep the library's advice and bars off stderr: they speak of our own code, not of the user's."""
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     from transformers.utils import logging
 
