@@ -235,7 +235,10 @@ def _evaluate(
 ) -> None:
     from ukraine_stance.evaluate import evaluate
     from ukraine_stance.evaluation.console import comparison_lines, result_tables, summary_table
+    from ukraine_stance.evaluation.report import check_folder
 
+    if out:
+        check_folder(out, force)  # before the models run for minutes
     found = evaluate(_project(root), names, data, interval)
     for warning in found.warnings:
         print(f"warning: {warning}", file=sys.stderr)
