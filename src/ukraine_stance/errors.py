@@ -13,12 +13,6 @@ class UserMistake(StanceError):
     exit_code = 2
 
 
-class CheckRefused(StanceError):
-    """A check was made as asked and its answer is no."""
-
-    exit_code = 3
-
-
 class ServiceGone(StanceError):
     """A service that the work needs does not answer; the message names where, what and how to mend it."""
 
