@@ -13,6 +13,12 @@ class UserMistake(StanceError):
     exit_code = 2
 
 
+class CheckRefused(StanceError):
+    """Looked at and refused by a rule (data check, promotion); the message names each rule and what broke it."""
+
+    exit_code = 3
+
+
 class ServiceGone(StanceError):
     """A service that the work needs does not answer; the message names where, what and how to mend it."""
 

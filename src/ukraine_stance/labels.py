@@ -17,6 +17,9 @@ ORDER: tuple[Stance, ...] = (Stance.FAVOR, Stance.AGAINST, Stance.NEUTRAL)
 # What the stance is about, in the words that a target-aware model reads beside the statement.
 TARGET = "support for Ukraine"
 
+# Version of data/CODEBOOK.md that new votes are given under.
+CODEBOOK_VERSION = "1.1"
+
 ASPECTS: tuple[str, ...] = (
     "military_aid",
     "financial_aid",

@@ -103,9 +103,18 @@ def test_pairing_narrows_the_interval_of_the_difference() -> None:
 
 def test_a_metric_without_gold_has_no_interval() -> None:
     gold = np.array([0, 1] * 30)
-    found = bootstrap(gold, gold, [str(row) for row in range(60)], HOW)
+    predicted = np.array([0, 1] * 25 + [1, 0] * 5)
+    found = bootstrap(gold, predicted, [str(row) for row in range(60)], HOW)
     assert np.isnan([found["macro_f1"].value, found["macro_f1"].low, found["macro_f1"].high]).all()
-    assert found["favor_against_f1"].low == 1
+    assert 0 < found["favor_against_f1"].low < found["favor_against_f1"].high < 1
+
+
+@pytest.mark.parametrize(("shift", "value"), [(0, 1), (1, 0)])
+def test_all_right_or_all_wrong_is_no_certainty_and_has_no_interval(shift: int, value: float) -> None:
+    gold = np.array([0, 1, 2] * 20)
+    found = bootstrap(gold, (gold + shift) % 3, [str(row) for row in range(60)], HOW)["accuracy"]
+    assert found.value == value
+    assert np.isnan([found.low, found.high]).all()
 
 
 def test_a_stance_that_resamples_often_miss_leaves_no_interval() -> None:

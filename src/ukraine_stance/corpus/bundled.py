@@ -1,13 +1,13 @@
 """The statements that come with the project: data/statements/*.jsonl, checked row by row."""
 
 import json
-from collections import Counter
 from datetime import date as calendar_date
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from ukraine_stance.corpus.votes import latest_labels, majority
 from ukraine_stance.errors import UserMistake
 from ukraine_stance.labels import ASPECTS
 
@@ -47,8 +47,7 @@ class StatementRow(_Strict):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        ranked = Counter(vote.label for vote in self.votes).most_common()
-        if self.label != ranked[0][0] or (len(ranked) > 1 and ranked[0][1] == ranked[1][1]):
+        if self.label != majority(latest_labels(self.votes).values()):
             raise ValueError(f"label {self.label} is not the one that most votes name")
         if self.aspect not in ASPECTS:
             raise ValueError(f"aspect {self.aspect!r} is none of {', '.join(ASPECTS)}")

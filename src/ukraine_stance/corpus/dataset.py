@@ -24,6 +24,7 @@ from ukraine_stance.corpus.splits import (
     join_groups,
     normalised,
 )
+from ukraine_stance.corpus.votes import latest_labels, majority
 from ukraine_stance.errors import UserMistake
 from ukraine_stance.files import read_json, replacing_folder, saying_why_unwritten, sha256_file, sha256_json, write_json
 from ukraine_stance.labels import ORDER, TARGET
@@ -137,13 +138,22 @@ def _users_rows(project: Project, name: str) -> pd.DataFrame:
     return frame if "source" in frame else frame.assign(source=name)
 
 
-def _built_rows(project: Project, config: "DataConfig") -> pd.DataFrame:
+def read_built(project: Project) -> pd.DataFrame:
+    """Every row of data/built/, with the columns of SCHEMA.
+
+    Raises UserMistake when the dataset is not built, or from other statements than the project holds now.
+    """
     path = project.built / _TABLE
     if not path.is_file():
         raise UserMistake(f"{path}: missing; run: stance data build")
     frame = _read_table(path)
     if _built_from(project) != _sources_sha256(project):
         raise UserMistake(f"{path}: made from other statements than data/statements holds now; run: stance data build")
+    return frame
+
+
+def _built_rows(project: Project, config: "DataConfig") -> pd.DataFrame:
+    frame = read_built(project)
     if config.articles != "test" and not (frame["origin"] == "article").any():
         raise UserMistake(
             f"data.articles: {config.articles}, but data/built holds no article sentences; "
@@ -204,7 +214,7 @@ def _article_rows(project: Project, folder: Path) -> tuple[list[dict[str, Any]],
         left_out.append(f"{row.article_id} [{row.start}:{row.end}] by {row.coder}: {lost.reason}")
     rows = []
     for span in alignment.matched:
-        label = _majority(span.votes)
+        label = majority(latest_labels(span.votes).values())
         if label is None:
             left_out.append(f"{span.article.article_id} [{span.start}:{span.end}]: no label that most votes name")
             continue
@@ -248,14 +258,6 @@ def _without_repeats(rows: Sequence[dict[str, Any]], left_out: list[str]) -> lis
         else:
             kept.append(row)
     return kept
-
-
-def _majority(votes: Sequence[annotations.Annotation]) -> str | None:
-    """Label with the most votes; None where two have as many."""
-    # A coder who labelled again under a later codebook has one vote, the later.
-    latest = {vote.coder: vote.label for vote in sorted(votes, key=lambda vote: vote.codebook_version)}
-    ranked = Counter(latest.values()).most_common()
-    return None if len(ranked) > 1 and ranked[0][1] == ranked[1][1] else ranked[0][0]
 
 
 def _fill_folds(rows: list[dict[str, Any]], saved: dict[str, int]) -> None:

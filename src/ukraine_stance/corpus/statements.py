@@ -9,9 +9,8 @@ from typing import Any
 import pyarrow as pa
 
 from ukraine_stance.corpus import articles, sentences
-from ukraine_stance.errors import UserMistake
 from ukraine_stance.records import Article
-from ukraine_stance.tables import SUFFIXES, write_table
+from ukraine_stance.tables import check_new, write_table
 
 _SCHEMA = pa.schema(
     [
@@ -32,10 +31,7 @@ def split_folder(folder: Path, out: Path, force: bool = False) -> tuple[dict[str
 
     Raises UserMistake when there are no articles, or `out` exists and `force` is not given.
     """
-    if out.suffix.lower() not in SUFFIXES:
-        raise UserMistake(f"{out}: end the output in one of {', '.join(SUFFIXES)}")
-    if out.exists() and not force:
-        raise UserMistake(f"{out}: exists already; --force replaces it")
+    check_new(out, force)
     found, faults = articles.read_folder(folder)
     rows = [row for article in found for row in _rows(article)]
     write_table(out, pa.Table.from_pylist(rows, schema=_SCHEMA))

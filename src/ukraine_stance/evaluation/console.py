@@ -5,10 +5,16 @@ from collections.abc import Iterator, Sequence
 
 from rich.table import Table
 
+from ukraine_stance.evaluation.agreement import Agreement
 from ukraine_stance.evaluation.results import Comparison, PartResult
 from ukraine_stance.evaluation.uncertainty import Estimate
 from ukraine_stance.labels import ORDER
 
+_AGREEMENT = {
+    "alpha": "Krippendorff's alpha",
+    "agreement": "equal votes",
+    "ceiling_macro_f1": "macro-F1, one coder against the others",
+}
 _HEADLINE = {"macro_f1": "macro-F1", "favor_against_f1": "mean F1 favor+against", "accuracy": "accuracy"}
 
 
@@ -19,7 +25,7 @@ def result_tables(results: Sequence[PartResult], names: dict[str, str]) -> Itera
         title = f"{name} on {result.part}: {result.statements} statements, {result.groups} groups"
         yield _metrics_table(result, title)
         yield _confusion_table(result)
-        yield from (f"note: {note}" for note in result.notes)
+        yield from (f"note: {note}" for note in (*result.notes, ceiling_words(result)))
 
 
 def summary_table(results: Sequence[PartResult], names: dict[str, str]) -> Iterator[Table | str]:
@@ -32,12 +38,48 @@ def summary_table(results: Sequence[PartResult], names: dict[str, str]) -> Itera
         name = names.get(result.model_id, result.model_id)
         table.add_row(name, result.part, str(result.statements), str(result.groups), *figures)
     yield table
-    yield from dict.fromkeys(f"note: {result.part}: {note}" for result in results for note in result.notes)
+    noted = ((result.part, note) for result in results for note in (*result.notes, ceiling_words(result)))
+    yield from dict.fromkeys(f"note: {part}: {note}" for part, note in noted)
+
+
+def agreement_tables(parts: Sequence[Agreement]) -> Iterator[Table | str]:
+    """A row for each set of statements, label by label, then who was left out and what a perfect figure leaves open."""
+    level = f"intervals: {parts[0].level:.0%}, groups resampled"
+    whole = {"statements": "", "groups": "", **_AGREEMENT}
+    table = Table(title="agreement of coders", title_justify="left", caption=level, caption_justify="left")
+    by_label = Table(title="label by label", title_justify="left")
+    for heading in ("", *(words or name for name, words in whole.items())):
+        table.add_column(heading, no_wrap=True)
+    for heading in ("", "label", "alpha, this label or not", "equal votes where one gives it"):
+        by_label.add_column(heading, no_wrap=True)
+    for part in parts:
+        figures = (shown(part.estimates[name]) for name in _AGREEMENT)
+        table.add_row(part.part, str(part.statements), str(part.groups), *figures)
+        for label in ORDER:
+            cells = (shown(part.estimates[f"{name}_{label}"]) for name in ("alpha", "agreement"))
+            by_label.add_row(part.part, str(label), *cells)
+    yield from (table, by_label)
+    for part in parts:
+        yield from (f"{part.part}: Cohen's kappa of {pair}: {shown(kappa)}" for pair, kappa in part.kappas.items())
+        if part.adjudicators:
+            yield f"note: {part.part}: {', '.join(part.adjudicators)} saw only disputed statements and is left out"
+        if part.estimates["agreement"].value == 1:
+            yield (
+                f"note: {part.part}: no dispute on {part.statements} statements; "
+                f"up to {min(1.0, 3 / part.statements):.1%} may still be disputable (rule of three)"
+            )
 
 
 def comparison_lines(comparisons: Sequence[Comparison]) -> Iterator[str]:
     """The verdict of each comparison."""
     yield from (f"{found.part}: {found.verdict}" for found in comparisons)
+
+
+def ceiling_words(result: PartResult) -> str:
+    """What the coders' own agreement allows a model to reach, or that it is unknown."""
+    if result.ceiling is None:
+        return "no statement here has the votes of two coders: how well a coder would do is unknown"
+    return f"one coder against the others reaches macro-F1 {shown(result.ceiling)}: what a model can be asked for"
 
 
 def shown(estimate: Estimate) -> str:
@@ -55,6 +97,9 @@ def _metrics_table(result: PartResult, title: str) -> Table:
         table.add_column(str(heading), no_wrap=True)
     for name, words in _HEADLINE.items():
         table.add_row(words, shown(result.estimates[name]))
+    if result.ceiling is not None:
+        reached = result.estimates["macro_f1"].value / result.ceiling.value
+        table.add_row("macro-F1 / coders'", f"{reached:.2f}" if not math.isnan(reached) else "undefined")
     for name in ("precision", "recall", "f1"):
         table.add_row(name, "", *(shown(result.estimates[f"{name}_{label}"]) for label in ORDER))
     table.add_row("gold statements", str(result.statements), *(str(result.gold_counts[label]) for label in ORDER))

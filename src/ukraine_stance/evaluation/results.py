@@ -9,15 +9,26 @@ import numpy as np
 import pandas as pd
 
 from ukraine_stance.classifier import PROBABILITY_COLUMNS
+from ukraine_stance.evaluation.agreement import ceiling
 from ukraine_stance.evaluation.metrics import confusion
-from ukraine_stance.evaluation.uncertainty import ENOUGH_GROUPS, Estimate, Resampling, bootstrap, paired_difference
+from ukraine_stance.evaluation.uncertainty import (
+    ENOUGH_GROUPS,
+    Estimate,
+    Resampling,
+    bootstrap,
+    paired_difference,
+    plain_estimate,
+)
 from ukraine_stance.labels import ORDER, column_of
 from ukraine_stance.models.protocol import IntArray
 
 
 @dataclass(frozen=True, slots=True)
 class PartResult:
-    """One model on one set of statements; confusion has gold in rows, predicted in columns, both in labels.ORDER."""
+    """One model on one set of statements; confusion has gold in rows, predicted in columns, both in labels.ORDER.
+
+    ceiling is one coder's macro-F1 against the others on the same statements, None where the data holds no votes.
+    """
 
     part: str
     model_id: str
@@ -28,10 +39,13 @@ class PartResult:
     confusion: tuple[tuple[int, ...], ...]
     level: float
     notes: tuple[str, ...]
+    ceiling: Estimate | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values for JSON; undefined figures are None."""
-        return {**asdict(self), "estimates": {name: plain_estimate(found) for name, found in self.estimates.items()}}
+        top = plain_estimate(self.ceiling) if self.ceiling else None
+        estimates = {name: plain_estimate(found) for name, found in self.estimates.items()}
+        return {**asdict(self), "ceiling": top, "estimates": estimates}
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +122,7 @@ def measure(part: str, rows: pd.DataFrame, predictions: pd.DataFrame, how: Resam
         confusion=tuple(tuple(int(cell) for cell in row) for row in counts),
         level=how.level,
         notes=_notes(part, gold, groups),
+        ceiling=ceiling(rows, how),
     )
 
 
@@ -140,18 +155,16 @@ def predicted_columns(predictions: pd.DataFrame) -> IntArray:
     return np.asarray(predictions[list(PROBABILITY_COLUMNS)].to_numpy().argmax(axis=1), dtype=np.int64)
 
 
-def plain_estimate(estimate: Estimate) -> dict[str, float | None]:
-    """Value, low and high with None for nan, which JSON lacks."""
-    return {name: None if np.isnan(value) else value for name, value in asdict(estimate).items()}
-
-
 def _result_of(part: dict[str, Any]) -> PartResult:
-    numbers = {
-        name: {end: np.nan if v is None else v for end, v in found.items()} for name, found in part["estimates"].items()
-    }
-    estimates = {name: Estimate(**found) for name, found in numbers.items()}
+    estimates = {name: _estimate_of(found) for name, found in part["estimates"].items()}
     rows = tuple(tuple(row) for row in part["confusion"])
-    return PartResult(**{**part, "estimates": estimates, "confusion": rows, "notes": tuple(part["notes"])})
+    top = part.get("ceiling")
+    found = {"estimates": estimates, "confusion": rows, "notes": tuple(part["notes"])}
+    return PartResult(**{**part, **found, "ceiling": _estimate_of(top) if top else None})
+
+
+def _estimate_of(plain: dict[str, float | None]) -> Estimate:
+    return Estimate(**{end: np.nan if value is None else value for end, value in plain.items()})
 
 
 def _notes(part: str, gold: IntArray, groups: int) -> tuple[str, ...]:

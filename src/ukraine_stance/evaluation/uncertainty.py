@@ -1,7 +1,8 @@
 """Intervals that respect articles: groups are drawn with replacement, never single sentences."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
+from math import nan
 
 import numpy as np
 
@@ -11,17 +12,27 @@ from ukraine_stance.models.protocol import FloatArray, IntArray
 # Below this many groups a percentile bootstrap of macro-F1 covers less than it says (simulated: 0.94 at 40, 0.82 at 5).
 ENOUGH_GROUPS = 40
 
+_NO_SPREAD = 1e-12
+
 # Resamples times groups held in memory at once: 16 MB.
 _DRAWN_AT_ONCE = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """A figure with its interval; low and high are nan where too few resamples define it, or there is one group."""
+    """A figure with its interval; low and high are nan where resamples cannot give one.
+
+    That is where too few of them define the figure, where there is one group, or where all is right or all wrong.
+    """
 
     value: float
     low: float
     high: float
+
+
+def plain_estimate(estimate: Estimate) -> dict[str, float | None]:
+    """Value, low and high with None for nan, which JSON lacks."""
+    return {name: None if np.isnan(value) else value for name, value in asdict(estimate).items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +56,18 @@ def bootstrap(
     Source: Efron and Tibshirani 1993, chapter 13; groups as units: Cameron, Gelbach and Miller 2008. Raises ValueError
     when n is 0.
     """
-    counts = _group_counts(gold, predicted, groups)
+    return from_group_counts(_group_counts(gold, predicted, groups), metrics or METRICS, how)
+
+
+def from_group_counts(counts: FloatArray, metrics: dict[str, Metric], how: Resampling) -> dict[str, Estimate]:
+    """Each metric of counts (g, 3, 3) that add up over groups, with its percentile interval over resampled groups."""
     drawn = _resampled(counts, how)
     whole = counts.sum(axis=0)
+    found = {name: _estimate(float(metric(whole)), metric(drawn), how.level) for name, metric in metrics.items()}
+    # Where all is right, or all wrong, drawing again changes nothing: that is no certainty.
     return {
-        name: _estimate(float(metric(whole)), metric(drawn), how.level) for name, metric in (metrics or METRICS).items()
+        name: replace(estimate, low=nan, high=nan) if estimate.high - estimate.low < _NO_SPREAD else estimate
+        for name, estimate in found.items()
     }
 
 

@@ -91,6 +91,14 @@ class RejectWriter:
         self.count += 1
 
 
+def check_new(path: Path, force: bool) -> None:
+    """Raise UserMistake where no table can go: another ending, or a file that stands there and no `force`."""
+    if path.suffix.lower() not in SUFFIXES:
+        raise UserMistake(f"{path}: end the output in one of {', '.join(SUFFIXES)}")
+    if path.exists() and not force:
+        raise UserMistake(f"{path}: exists already; --force replaces it")
+
+
 def write_table(path: Path, table: pa.Table) -> None:
     """Write a whole table, atomically, in the form of the path's extension."""
     with (

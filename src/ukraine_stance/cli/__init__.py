@@ -1,0 +1,40 @@
+"""The `stance` command: parse, call, print, exit code. Rooms are imported where a command needs them."""
+
+import logging
+import os
+import sys
+
+import typer
+
+from ukraine_stance.cli import configs, data, models
+from ukraine_stance.errors import StanceError
+
+# What Typer makes of Ctrl-C.
+_INTERRUPTED = 130
+
+app = typer.Typer(
+    help="Measure stance toward support for Ukraine in news statements.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.add_typer(data.app, name="data")
+app.add_typer(configs.app, name="config")
+app.add_typer(models.app)
+
+
+def main() -> None:
+    """Run the command line; every error of ours is one line on stderr and its exit code."""
+    # Read when OpenMP is loaded, by whichever library comes first. Threads that spin while they wait make training
+    # several times slower where another program wants a core too.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    logging.basicConfig(level=logging.WARNING, format="stance: %(message)s", stream=sys.stderr)
+    try:
+        app()
+    except StanceError as fault:
+        print(fault, file=sys.stderr)
+        sys.exit(fault.exit_code)
+    except SystemExit as ended:
+        if ended.code == _INTERRUPTED:
+            print("interrupted", file=sys.stderr)
+        raise

@@ -1,0 +1,5 @@
+"""`python -m ukraine_stance.cli`."""
+
+from ukraine_stance.cli import main
+
+main()

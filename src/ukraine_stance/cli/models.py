@@ -1,0 +1,146 @@
+"""`stance train`, `publish`, `evaluate`, `compare` and `score`."""
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ukraine_stance.cli.options import AsJson, ConfigFile, Force, Labelled, Level, Page, Root, Samples, Seed, Sets
+from ukraine_stance.cli.printing import print_all, project_at
+
+if TYPE_CHECKING:
+    from ukraine_stance.evaluation.results import Evaluation
+
+app = typer.Typer()
+
+
+@app.command("train")
+def train_command(
+    config: ConfigFile,
+    sets: Sets = None,
+    out: Annotated[Path | None, typer.Option(help="Run folder.", show_default="a new one in experiments/runs/")] = None,
+    force: Force = False,
+    root: Root = Path(),
+) -> None:
+    """Train one model from a config; the last line printed is the run folder."""
+    from ukraine_stance import config as configs
+    from ukraine_stance.evaluation.console import summary_table
+    from ukraine_stance.evaluation.results import results_of
+    from ukraine_stance.project import config_file
+    from ukraine_stance.runs import read_metrics
+    from ukraine_stance.train import train
+
+    run = train(project_at(root), configs.load(config_file(config), sets or []).config, out, force)
+    metrics = read_metrics(run)
+    print_all(summary_table(results_of(metrics), {metrics["model_id"]: run.folder.name}))
+    print(run.folder)
+
+
+@app.command("publish")
+def publish_command(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="Run folder.")], root: Root = Path()
+) -> None:
+    """Send a finished run folder to MLflow, again or for the first time."""
+    from ukraine_stance import config as configs
+    from ukraine_stance import runs, tracking
+
+    finished = runs.open_finished(run)
+    mirror = tracking.publish(project_at(root), finished, configs.load(finished.config).config.model_dump(mode="json"))
+    print(f"{tracking.without_password(mirror.uri)} run {mirror.run_id}")
+
+
+@app.command("evaluate")
+def evaluate_command(
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="Run folder, runs:/ID or models:/NAME@ALIAS.")],
+    data: Labelled = None,
+    out: Page = None,
+    as_json: AsJson = False,
+    force: Force = False,
+    samples: Samples = 2000,
+    level: Level = 0.95,
+    seed: Seed = None,
+    root: Root = Path(),
+) -> None:
+    """Metrics with intervals on what the model held out, or on a labelled file."""
+    _evaluate([model], data, out, as_json, force, (samples, level, seed), root)
+
+
+@app.command("compare")
+def compare_command(
+    models: Annotated[list[str], typer.Argument(metavar="MODEL MODEL...", help="Two or more models.")],
+    data: Labelled = None,
+    out: Page = None,
+    as_json: AsJson = False,
+    force: Force = False,
+    samples: Samples = 2000,
+    level: Level = 0.95,
+    seed: Seed = None,
+    root: Root = Path(),
+) -> None:
+    """Paired differences of models on the same statements, with intervals."""
+    if len(models) < 2:
+        raise typer.BadParameter("compare needs two models or more", param_hint="MODEL")
+    _evaluate(models, data, out, as_json, force, (samples, level, seed), root)
+
+
+@app.command("score")
+def score_command(
+    source: Annotated[Path, typer.Argument(metavar="INPUT", help="CSV, TSV, JSONL or Parquet file.")],
+    model: Annotated[str, typer.Option(help="Run folder, runs:/ID or models:/NAME@ALIAS.")],
+    out: Annotated[Path, typer.Option(help="CSV, TSV, JSONL or Parquet file.")],
+    text_column: Annotated[str, typer.Option(help="Column with the statements.")] = "text",
+    prefix: Annotated[str, typer.Option(help="Put before the name of every column that is added.")] = "",
+    encoding: Annotated[str, typer.Option(help="Encoding of a text input.")] = "utf-8",
+    delimiter: Annotated[str | None, typer.Option(help="Column separator of a CSV input.")] = None,
+    force: Force = False,
+    as_json: AsJson = False,
+    root: Root = Path(),
+) -> None:
+    """Score every statement of a file; rows that cannot be scored go to OUT.rejects.jsonl."""
+    from ukraine_stance import classifier, tracking
+    from ukraine_stance.scoring import ScoreJob, score_file
+
+    job = ScoreJob(source, out, text_column, prefix, encoding, delimiter, force)
+    summary = score_file(job, classifier.load(tracking.model_folder(project_at(root), model)))
+    if as_json:
+        print(json.dumps(summary.as_dict(), indent=2))
+        return
+    for line in summary.lines(job):
+        print(line)
+
+
+def _evaluate(
+    names: list[str],
+    data: Path | None,
+    out: Path | None,
+    as_json: bool,
+    force: bool,
+    interval: tuple[int, float, int | None],
+    root: Path,
+) -> None:
+    from ukraine_stance.evaluate import evaluate
+    from ukraine_stance.evaluation.console import comparison_lines, result_tables, summary_table
+    from ukraine_stance.evaluation.report import check_folder
+
+    if out:
+        check_folder(out, force)  # before the models run for minutes
+    found = evaluate(project_at(root), names, data, interval)
+    for warning in found.warnings:
+        print(f"warning: {warning}", file=sys.stderr)
+    page = _write_page(found, out, force) if out else None
+    if as_json:
+        print(json.dumps(found.as_dict(), indent=2))
+        return
+    tables = result_tables if len(names) == 1 else summary_table
+    print_all(tables(found.results, dict(zip(found.model_ids, found.names, strict=True))))
+    print_all(comparison_lines(found.comparisons))
+    if page is not None:
+        print(page)
+
+
+def _write_page(found: "Evaluation", out: Path, force: bool) -> Path:
+    from ukraine_stance.evaluation.report import write_page
+
+    return write_page(found, out, force)

@@ -1,0 +1,231 @@
+"""How far coders agree, with intervals over groups, and how well one coder does against the others: the ceiling.
+
+Everything is a function of counts that add up over statements, (..., 3, 3) in `labels.ORDER`, so that a bootstrap
+resamples the counts of groups. Krippendorff's coincidences are those of his "Computing Krippendorff's
+Alpha-Reliability" (2011) for nominal data with missing votes.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from itertools import combinations, permutations
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ukraine_stance.corpus.votes import majority, plain_labels
+from ukraine_stance.errors import UserMistake
+from ukraine_stance.evaluation.metrics import Metric, macro_f1
+from ukraine_stance.evaluation.uncertainty import Estimate, Resampling, from_group_counts, plain_estimate
+from ukraine_stance.labels import ORDER, column_of
+from ukraine_stance.models.protocol import FloatArray
+from ukraine_stance.tables import listed
+
+# A statement's labels by coder.
+Labels = dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """What the coders of one set of statements agree on.
+
+    statements have two coders or more; adjudicators, who saw only what the others disputed, are left out of every
+    figure. estimates are named by AGREEMENT and `ceiling_macro_f1`; kappas by pairs of coders.
+    """
+
+    part: str
+    statements: int
+    groups: int
+    coders: dict[str, int]
+    adjudicators: tuple[str, ...]
+    estimates: dict[str, Estimate]
+    kappas: dict[str, Estimate]
+    level: float
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values for JSON; undefined figures are None."""
+        plain = {name: plain_estimate(found) for name, found in self.estimates.items()}
+        return {**asdict(self), "estimates": plain, "kappas": {k: plain_estimate(v) for k, v in self.kappas.items()}}
+
+
+def alpha(counts: FloatArray) -> FloatArray:
+    """Krippendorff's alpha (...) for nominal labels from coincidences (..., 3, 3): 1 is perfect, 0 is chance.
+
+    nan where only one label occurs: nothing could have been disagreed on.
+    """
+    totals = counts.sum(axis=-1)
+    n = totals.sum(axis=-1)
+    agreed = np.diagonal(counts, axis1=-2, axis2=-1).sum(axis=-1)
+    expected = n**2 - (totals**2).sum(axis=-1)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.asarray(np.where(expected > 0, 1 - (n - 1) * (n - agreed) / expected, np.nan))
+
+
+def observed(counts: FloatArray) -> FloatArray:
+    """Share of pairs of votes on one statement that are equal, (...)."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.asarray(np.diagonal(counts, axis1=-2, axis2=-1).sum(axis=-1) / counts.sum(axis=(-2, -1)))
+
+
+def cohen_kappa(counts: FloatArray) -> FloatArray:
+    """Cohen's kappa (...) of two coders, one in rows and one in columns. Source: Cohen 1960."""
+    n = counts.sum(axis=(-2, -1))
+    agreed = np.diagonal(counts, axis1=-2, axis2=-1).sum(axis=-1)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        chance = (counts.sum(axis=-1) * counts.sum(axis=-2)).sum(axis=-1) / n
+        return np.asarray(np.where(n > chance, (agreed - chance) / (n - chance), np.nan))
+
+
+def _label_alpha(column: int) -> Metric:
+    """Alpha of one label against the two others."""
+
+    def of(counts: FloatArray) -> FloatArray:
+        both = counts[..., column, column]
+        one = counts[..., column, :].sum(axis=-1) - both
+        rest = counts.sum(axis=(-2, -1)) - both - 2 * one
+        return alpha(np.stack([np.stack([both, one], axis=-1), np.stack([one, rest], axis=-1)], axis=-2))
+
+    return of
+
+
+def _label_agreement(column: int) -> Metric:
+    """Where one coder gives the label, the share of the other coders' votes that give it too (specific agreement)."""
+
+    def of(counts: FloatArray) -> FloatArray:
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return np.asarray(counts[..., column, column] / counts[..., column, :].sum(axis=-1))
+
+    return of
+
+
+# Of coincidences; the sources are named above, specific agreement is Cicchetti and Feinstein's (1990).
+AGREEMENT: dict[str, Metric] = {
+    "alpha": alpha,
+    "agreement": observed,
+    **{f"alpha_{label}": _label_alpha(column) for column, label in enumerate(ORDER)},
+    **{f"agreement_{label}": _label_agreement(column) for column, label in enumerate(ORDER)},
+}
+
+
+def agree(part: str, rows: pd.DataFrame, how: Resampling, adjudicators: set[str] | None = None) -> Agreement | None:
+    """Agreement on rows with `id`, `group` and `votes`; None where no statement has two coders.
+
+    adjudicators are known by these rows alone unless given. Raises UserMistake, naming the row, where votes cannot be
+    read.
+    """
+    votes = votes_of(rows)
+    adjudicators = adjudicators_of(votes) if adjudicators is None else adjudicators & set().union(*votes)
+    votes = [{coder: label for coder, label in one.items() if coder not in adjudicators} for one in votes]
+    told = [(one, group) for one, group in zip(votes, rows["group"].astype(str), strict=True) if len(one) > 1]
+    if not told:
+        return None
+    labels, groups = [one for one, _ in told], [group for _, group in told]
+    estimates = _estimates(labels, groups, how)
+    coders = Counter(coder for one in labels for coder in one)
+    kappas = {}
+    for first, second in combinations(sorted(coders), 2):
+        both = [(one, group) for one, group in told if first in one and second in one]
+        if both:
+            counts = _by_group([_pair(one[first], one[second]) for one, _ in both], [group for _, group in both])
+            kappas[f"{first} {second}"] = from_group_counts(counts, {"kappa": cohen_kappa}, how)["kappa"]
+    shown = tuple(sorted(adjudicators))
+    return Agreement(part, len(told), len(set(groups)), dict(coders), shown, estimates, kappas, how.level)
+
+
+def agree_on_parts(rows: pd.DataFrame, columns: Sequence[str], how: Resampling) -> list[Agreement]:
+    """Agreement on all rows, called "all" (unless they have an `origin`), and on those of each value of each column.
+
+    Raises UserMistake when a column is not there.
+    """
+    absent = [name for name in columns if name not in rows]
+    if absent:
+        raise UserMistake(f"no column {absent[0]} (columns: {listed(list(rows.columns))})")
+    parts = [] if "origin" in columns else [("all", rows)]
+    for name in columns:
+        whole = pd.api.types.is_float_dtype(rows[name]) and (rows[name].dropna() % 1 == 0).all()
+        values = (rows[name].astype("Int64") if whole else rows[name]).astype(object).where(rows[name].notna(), "none")
+        parts += [(f"{name} {value}", chosen) for value, chosen in rows.groupby(values)]
+    # In a small part everybody may seem to have voted only where two others disagree.
+    adjudicators = adjudicators_of(votes_of(rows))
+    found = (agree(part, chosen, how, adjudicators) for part, chosen in parts)
+    return [one for one in found if one is not None]
+
+
+def ceiling(rows: pd.DataFrame, how: Resampling) -> Estimate | None:
+    """Macro-F1 of one coder against the label that most of the others give; None without two coders anywhere.
+
+    Every coder is tested on every statement where the others are not divided, and all are counted together.
+    """
+    found = agree("", rows, how) if "votes" in rows else None
+    return found.estimates["ceiling_macro_f1"] if found else None
+
+
+def disagreements(rows: pd.DataFrame) -> pd.DataFrame:
+    """Statements on which coders differ, in order, with `group`, `text`, the label of each coder and `majority`."""
+    votes = votes_of(rows)
+    coders = sorted({coder for one in votes for coder in one})
+    differing = [len(set(one.values())) > 1 for one in votes]
+    chosen = [one for one, differs in zip(votes, differing, strict=True) if differs]
+    found = rows.loc[differing, ["id", "group", "text"]].reset_index(drop=True)
+    for coder in coders:
+        found[coder] = pd.Series([one.get(coder) for one in chosen], dtype=object)
+    return found.assign(majority=pd.Series([majority(one.values()) for one in chosen], dtype=object))
+
+
+def votes_of(rows: pd.DataFrame) -> list[Labels]:
+    """Labels by coder of every row, from its cell `votes`."""
+    cells = zip(rows["id"], rows["votes"], strict=True)
+    return [plain_labels(cell, f"row {row_id}") for row_id, cell in cells]
+
+
+def adjudicators_of(votes: Sequence[Labels]) -> set[str]:
+    """Coders who voted only where two others disagree: counting their votes would make agreement look lower."""
+    by_coder: dict[str, list[Labels]] = {}
+    for one in votes:
+        for coder in one:
+            by_coder.setdefault(coder, []).append(one)
+
+    def only_disputed(coder: str) -> bool:
+        others = ([label for name, label in one.items() if name != coder] for one in by_coder[coder])
+        return all(len(set(labels)) > 1 for labels in others)
+
+    return {coder for coder in by_coder if only_disputed(coder)}
+
+
+def _estimates(votes: Sequence[Labels], groups: Sequence[str], how: Resampling) -> dict[str, Estimate]:
+    coincidences = _by_group([_coincidences(one) for one in votes], groups)
+    against_rest = _by_group([_against_rest(one) for one in votes], groups)
+    return from_group_counts(coincidences, AGREEMENT, how) | from_group_counts(
+        against_rest, {"ceiling_macro_f1": macro_f1}, how
+    )
+
+
+def _coincidences(labels: Labels) -> FloatArray:
+    counts = np.zeros((len(ORDER), len(ORDER)))
+    for one, other in permutations(labels.values(), 2):
+        counts[column_of(one), column_of(other)] += 1 / (len(labels) - 1)
+    return counts
+
+
+def _against_rest(labels: Labels) -> FloatArray:
+    counts = np.zeros((len(ORDER), len(ORDER)))
+    for coder, label in labels.items():
+        rest = majority(other for name, other in labels.items() if name != coder)
+        if rest is not None:
+            counts[column_of(rest), column_of(label)] += 1
+    return counts
+
+
+def _pair(one: str, other: str) -> FloatArray:
+    counts = np.zeros((len(ORDER), len(ORDER)))
+    counts[column_of(one), column_of(other)] = 1
+    return counts
+
+
+def _by_group(counts: Sequence[FloatArray], groups: Sequence[str]) -> FloatArray:
+    """Sum over the statements of each group, (g, 3, 3), in order of the groups' names."""
+    names, index = np.unique(np.asarray(groups, dtype=str), return_inverse=True)
+    total = np.zeros((len(names), len(ORDER), len(ORDER)))
+    np.add.at(total, index, np.stack(counts))
+    return total
