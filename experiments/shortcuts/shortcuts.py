@@ -12,13 +12,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from sklearn.base import BaseEstimator
-from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS, CountVectorizer, TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import f1_score
 from sklearn.model_selection import StratifiedGroupKFold, cross_val_predict
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import OneHotEncoder
+from sklearn.preprocessing import KBinsDiscretizer, OneHotEncoder
 
 from ukraine_stance.corpus.dataset import read_built
 from ukraine_stance.corpus.names import masked
@@ -80,7 +79,10 @@ def lengths(rows: pd.DataFrame) -> np.ndarray:
 
 
 CUES = {
-    "length": Cue(lengths, lambda: HistGradientBoostingClassifier(max_depth=3, max_iter=50, class_weight="balanced")),
+    # Twenty bins each of words and characters: any shape of dependence on length can be learned.
+    "length": Cue(
+        lengths, lambda: make_pipeline(KBinsDiscretizer(20, quantile_method="averaged_inverted_cdf"), linear())
+    ),
     "holder": words(lambda rows: np.array([holder or "none" for holder in rows["holder"]])),
     "aspect": one_column("aspect"),
     "year": one_column("year"),
