@@ -1,6 +1,7 @@
 """Evaluate or compare trained models, on the data they were trained for or on a labelled file."""
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -12,8 +13,10 @@ from ukraine_stance.corpus import dataset
 from ukraine_stance.corpus.labelled import read_labelled
 from ukraine_stance.corpus.splits import normalised
 from ukraine_stance.errors import UserMistake
-from ukraine_stance.evaluation.results import Evaluation, compare, measure
+from ukraine_stance.evaluation import behaviour
+from ukraine_stance.evaluation.results import Evaluation, compare, measure, predicted_columns
 from ukraine_stance.evaluation.uncertainty import Resampling
+from ukraine_stance.labels import ORDER
 from ukraine_stance.project import Project
 from ukraine_stance.tables import ReadOptions
 
@@ -21,13 +24,19 @@ _HELD_OUT = ("test", "articles")
 
 
 def evaluate(
-    project: Project, names: Sequence[str], data: Path | None, interval: tuple[int, float, int | None]
+    project: Project,
+    names: Sequence[str],
+    data: Path | None,
+    interval: tuple[int, float, int | None],
+    cases: Sequence[Path] = (),
 ) -> Evaluation:
     """Score one or several models on a labelled file, or on what all of them held out of training.
 
-    interval is resamples, confidence level and seed; without a seed it is the first model's own. Raises
-    UserMistake when a name is no model, the file cannot be used, or the models held out no common statement.
+    interval is resamples, confidence level and seed; without a seed it is the first model's own. cases are folders of
+    behavioural tests that every model is put to. Raises UserMistake when a name is no model, a file cannot be used, or
+    the models held out no common statement.
     """
+    suites = behaviour.read_suites(*cases)
     loaded = [classifier.load(tracking.model_folder(project, name)) for name in names]
     shown = _short_names(names, loaded)
     samples, level, seed = interval
@@ -41,7 +50,15 @@ def evaluate(
         results += [measure(part, rows, one, how) for one in scores]
         comparisons += compare(part, rows, list(zip(shown, scores, strict=True)), how)
     ids = tuple(model.model_id for model in loaded)
-    return Evaluation(tuple(shown), ids, tuple(results), tuple(comparisons), parts, predictions, tuple(warnings))
+    behaved = tuple(tuple(behaviour.run(suites, partial(_labels, model))) for model in loaded) if suites else ()
+    return Evaluation(
+        tuple(shown), ids, tuple(results), tuple(comparisons), parts, predictions, tuple(warnings), behaved
+    )
+
+
+def _labels(model: StanceClassifier, texts: Sequence[str]) -> list[str]:
+    """The model's most probable label for each text, also where it abstains."""
+    return [str(ORDER[column]) for column in predicted_columns(model.score(texts))]
 
 
 def _file_part(

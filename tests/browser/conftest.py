@@ -2,7 +2,8 @@
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import pytest
 from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
 
+from ukraine_stance.evaluation.behaviour import PACKAGED, read_suites, run
 from ukraine_stance.evaluation.report import write_page
 from ukraine_stance.evaluation.results import Evaluation, compare, measure
 from ukraine_stance.evaluation.uncertainty import Resampling
@@ -82,13 +84,22 @@ def invented_evaluation(
     return Evaluation(tuple(models), tuple(ids), tuple(results), tuple(pairs), parts, predictions, warnings)
 
 
+def _always_neutral(texts: Sequence[str]) -> list[str]:
+    return ["neutral"] * len(texts)
+
+
+def _by_length(texts: Sequence[str]) -> list[str]:
+    return [str(ORDER[len(text) % 3]) for text in texts]
+
+
 @pytest.fixture(scope="session")
 def two_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Page of two models on two parts, the second one small; with every odd text."""
     parts = {"test": invented_rows("t", 45, ODD_TEXTS), "articles": invented_rows("a", 9, {})}
     warning = "tfidf-words: the dataset has changed since this model was trained; it may have seen test rows"
     found = invented_evaluation({"tfidf-words": 1.2, "minilm-tuned-on-headlines": 2.2}, parts, (warning,))
-    return write_page(found, tmp_path_factory.mktemp("pages") / "two", force=False)
+    behaviour = tuple(tuple(run(read_suites(PACKAGED), answer)) for answer in (_always_neutral, _by_length))
+    return write_page(replace(found, behaviour=behaviour), tmp_path_factory.mktemp("pages") / "two", force=False)
 
 
 @pytest.fixture(scope="session")

@@ -9,6 +9,8 @@ from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import Select
 
+from ukraine_stance.evaluation.behaviour import PACKAGED, read_suites
+
 # Each text node that can be seen, with its colour and the backgrounds under it, as Chromium computes them.
 _SEEN_TEXTS = """
 const seen = [];
@@ -184,6 +186,17 @@ def test_undefined_figures_stay_last_in_both_directions(browser: Chrome, one_mod
         assert figures in (sorted(figures), sorted(figures, reverse=True)) and len(set(figures)) > 3
 
 
+def test_every_failed_case_can_be_opened_and_read(browser: Chrome, two_models: Path) -> None:
+    open_page(browser, two_models)
+    suites = browser.find_elements(By.CSS_SELECTOR, ".failures")
+    assert len(suites) == len(read_suites(PACKAGED))
+    negation = next(one for one in suites if one.find_element(By.TAG_NAME, "summary").text.startswith("negation"))
+    items = negation.find_elements(By.TAG_NAME, "li")
+    assert items and not items[0].is_displayed()
+    negation.find_element(By.TAG_NAME, "summary").click()
+    assert items[0].is_displayed() and "neutral, not " in items[0].text
+
+
 def test_a_long_text_opens_without_script_and_nothing_else_is_lost(browser: Chrome, two_models: Path) -> None:
     open_page(browser, two_models)
     everything = len(shown_rows(browser))
@@ -192,8 +205,8 @@ def test_a_long_text_opens_without_script_and_nothing_else_is_lost(browser: Chro
     assert not browser.find_element(By.ID, "filters").is_displayed()
     assert browser.find_element(By.CSS_SELECTOR, "noscript p").is_displayed()
     assert len(browser.find_elements(By.CSS_SELECTOR, "#statements tbody tr")) == everything
-    browser.find_element(By.TAG_NAME, "summary").click()
-    assert browser.find_element(By.CSS_SELECTOR, "details > div").text.endswith("The very last words.")
+    browser.find_element(By.CSS_SELECTOR, "#statements summary").click()
+    assert browser.find_element(By.CSS_SELECTOR, "#statements details > div").text.endswith("The very last words.")
 
 
 @pytest.mark.parametrize("width", [360, 768, 1280])

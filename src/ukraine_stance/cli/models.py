@@ -7,7 +7,20 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ukraine_stance.cli.options import AsJson, ConfigFile, Force, Labelled, Level, Page, Root, Samples, Seed, Sets
+from ukraine_stance.cli.options import (
+    AsJson,
+    Cases,
+    ConfigFile,
+    Force,
+    Labelled,
+    Level,
+    NoCases,
+    Page,
+    Root,
+    Samples,
+    Seed,
+    Sets,
+)
 from ukraine_stance.cli.printing import print_all, project_at
 
 if TYPE_CHECKING:
@@ -58,13 +71,15 @@ def evaluate_command(
     out: Page = None,
     as_json: AsJson = False,
     force: Force = False,
+    cases: Cases = None,
+    no_cases: NoCases = False,
     samples: Samples = 2000,
     level: Level = 0.95,
     seed: Seed = None,
     root: Root = Path(),
 ) -> None:
     """Metrics with intervals on what the model held out, or on a labelled file."""
-    _evaluate([model], data, out, as_json, force, (samples, level, seed), root)
+    _evaluate([model], data, out, as_json, force, (samples, level, seed), _case_folders(cases, no_cases), root)
 
 
 @app.command("compare")
@@ -74,6 +89,8 @@ def compare_command(
     out: Page = None,
     as_json: AsJson = False,
     force: Force = False,
+    cases: Cases = None,
+    no_cases: NoCases = False,
     samples: Samples = 2000,
     level: Level = 0.95,
     seed: Seed = None,
@@ -82,7 +99,7 @@ def compare_command(
     """Paired differences of models on the same statements, with intervals."""
     if len(models) < 2:
         raise typer.BadParameter("compare needs two models or more", param_hint="MODEL")
-    _evaluate(models, data, out, as_json, force, (samples, level, seed), root)
+    _evaluate(models, data, out, as_json, force, (samples, level, seed), _case_folders(cases, no_cases), root)
 
 
 @app.command("score")
@@ -111,6 +128,13 @@ def score_command(
         print(line)
 
 
+def _case_folders(own: list[Path] | None, none: bool) -> list[Path]:
+    """Folders of behavioural tests: ours, then the user's."""
+    from ukraine_stance.evaluation.behaviour import PACKAGED
+
+    return [] if none else [PACKAGED, *(own or [])]
+
+
 def _evaluate(
     names: list[str],
     data: Path | None,
@@ -118,15 +142,16 @@ def _evaluate(
     as_json: bool,
     force: bool,
     interval: tuple[int, float, int | None],
+    cases: list[Path],
     root: Path,
 ) -> None:
     from ukraine_stance.evaluate import evaluate
-    from ukraine_stance.evaluation.console import comparison_lines, result_tables, summary_table
+    from ukraine_stance.evaluation.console import behaviour_table, comparison_lines, result_tables, summary_table
     from ukraine_stance.evaluation.report import check_folder
 
     if out:
         check_folder(out, force)  # before the models run for minutes
-    found = evaluate(project_at(root), names, data, interval)
+    found = evaluate(project_at(root), names, data, interval, cases)
     for warning in found.warnings:
         print(f"warning: {warning}", file=sys.stderr)
     page = _write_page(found, out, force) if out else None
@@ -136,6 +161,7 @@ def _evaluate(
     tables = result_tables if len(names) == 1 else summary_table
     print_all(tables(found.results, dict(zip(found.model_ids, found.names, strict=True))))
     print_all(comparison_lines(found.comparisons))
+    print_all(behaviour_table(found))
     if page is not None:
         print(page)
 

@@ -15,6 +15,11 @@ Level = Annotated[float, typer.Option(min=0.5, max=0.999, help="Confidence level
 Seed = Annotated[int | None, typer.Option(min=0, help="Seed of the bootstrap.", show_default="the model's own")]
 Labelled = Annotated[Path | None, typer.Option("--data", help="Labelled file (text, label; id, group optional).")]
 Page = Annotated[Path | None, typer.Option("--out", metavar="DIR", help="Folder for the page of results.")]
+Cases = Annotated[
+    list[Path] | None,
+    typer.Option("--cases", metavar="DIR", help="Folder of behavioural tests of yours, run after ours; repeatable."),
+]
+NoCases = Annotated[bool, typer.Option("--no-cases", help="Run no behavioural tests.")]
 LabellingTool = Annotated[
     Literal["label-studio", "doccano", "argilla"], typer.Option("--tool", help="Which labelling tool.")
 ]

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from rich.table import Table
 
 from ukraine_stance.evaluation.agreement import Agreement
-from ukraine_stance.evaluation.results import Comparison, PartResult
+from ukraine_stance.evaluation.results import Comparison, Evaluation, PartResult
 from ukraine_stance.evaluation.uncertainty import Estimate
 from ukraine_stance.labels import ORDER
 
@@ -40,6 +40,20 @@ def summary_table(results: Sequence[PartResult], names: dict[str, str]) -> Itera
     yield table
     noted = ((result.part, note) for result in results for note in (*result.notes, ceiling_words(result)))
     yield from dict.fromkeys(f"note: {part}: {note}" for part, note in noted)
+
+
+def behaviour_table(found: Evaluation) -> Iterator[Table | str]:
+    """Pass rates of every suite, a column for each model; nothing where no cases were run."""
+    if not found.behaviour:
+        return
+    caption = "cases passed [Wilson interval, 95 %]; every failure stands in --json and on the page of --out"
+    table = Table(title="behaviour", title_justify="left", caption=caption, caption_justify="left")
+    for heading in ("test", "kind", "cases", *found.names):
+        table.add_column(heading, no_wrap=True)
+    for row in zip(*found.behaviour, strict=True):
+        cells = (f"{one.rate:.2f} [{one.low:.2f}, {one.high:.2f}]" for one in row)
+        table.add_row(row[0].name, row[0].kind, str(row[0].cases), *cells)
+    yield table
 
 
 def agreement_tables(parts: Sequence[Agreement]) -> Iterator[Table | str]:

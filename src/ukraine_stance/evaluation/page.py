@@ -139,8 +139,22 @@ def _context(found: Evaluation) -> dict[str, Any]:
         "metrics": list(METRICS),
         "order": [str(label) for label in ORDER],
         "listing": listing,
+        "behaviour": _suites(found),
         "columns": ["id", *part_column, "statement", "gold", *(f"confidence of {name}" for name in found.names)],
     }
+
+
+def _suites(found: Evaluation) -> list[dict[str, Any]]:
+    """Each suite with what every model did on it."""
+    return [
+        {
+            **{name: getattr(row[0], name) for name in ("name", "kind", "about", "cases")},
+            "results": [
+                {"cell": _Cell.of(Estimate(one.rate, one.low, one.high)), "failures": one.failures} for one in row
+            ],
+        }
+        for row in zip(*found.behaviour, strict=True)
+    ]
 
 
 def _target_words(found: Evaluation) -> str:

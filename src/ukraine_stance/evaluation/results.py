@@ -10,6 +10,7 @@ import pandas as pd
 
 from ukraine_stance.classifier import PROBABILITY_COLUMNS
 from ukraine_stance.evaluation.agreement import ceiling
+from ukraine_stance.evaluation.behaviour import SuiteResult
 from ukraine_stance.evaluation.metrics import confusion
 from ukraine_stance.evaluation.uncertainty import (
     ENOUGH_GROUPS,
@@ -70,7 +71,8 @@ class Comparison:
 class Evaluation:
     """Models on the same statements: results by part and model, and the paired differences of every two models.
 
-    rows maps each part to its statements, predictions each part to the models' columns, in the order of `names`.
+    rows maps each part to its statements, predictions each part to the models' columns, in the order of `names`;
+    behaviour holds each model's results on every suite of cases, in that order too, or nothing where none was run.
     """
 
     names: tuple[str, ...]
@@ -80,6 +82,7 @@ class Evaluation:
     rows: dict[str, pd.DataFrame]
     predictions: dict[str, list[pd.DataFrame]]
     warnings: tuple[str, ...]
+    behaviour: tuple[tuple[SuiteResult, ...], ...] = ()
 
     @property
     def better(self) -> str:
@@ -99,6 +102,10 @@ class Evaluation:
             "results": [result.as_dict() for result in self.results],
             "comparisons": [found.as_dict() for found in self.comparisons],
             "warnings": list(self.warnings),
+            "behaviour": {
+                name: [suite.as_dict() for suite in suites]
+                for name, suites in zip(self.names, self.behaviour, strict=False)
+            },
         }
 
 
