@@ -15,6 +15,7 @@ from ukraine_stance.classifier import PROBABILITY_COLUMNS
 from ukraine_stance.corpus import dataset
 from ukraine_stance.evaluation.metrics import confusion, macro_f1
 from ukraine_stance.evaluation.results import gold_columns
+from ukraine_stance.labels import ORDER
 from ukraine_stance.models.protocol import LabelledTexts, StanceModel
 from ukraine_stance.progress import bar
 from ukraine_stance.project import Project
@@ -22,6 +23,7 @@ from ukraine_stance.suggest import suggest
 
 START, STEP, MOST = 100, 100, 1000
 NEWS_NEUTRAL = 0.85
+LABELS, EACH = tuple(map(str, ORDER)), 3  # of each label, so that a first model can be trained
 SEEDS = range(10)
 
 
@@ -85,8 +87,10 @@ def grown(
     experiment: configs.ExperimentConfig,
 ) -> list[float]:
     """Test macro-F1 after each step; both ways begin with the same statements, which hold every label."""
-    order = np.random.default_rng(seed).permutation(len(pool))
-    labelled = list(order[:START])
+    order = list(np.random.default_rng(seed).permutation(len(pool)))
+    needed = [row for label in LABELS for row in [at for at in order if pool["label"].iloc[at] == label][:EACH]]
+    order = needed + [row for row in order if row not in set(needed)]
+    labelled = order[:START]
     scores = []
     for size in sizes:
         while len(labelled) < size:

@@ -1,6 +1,7 @@
 """Evaluate or compare trained models, on the data they were trained for or on a labelled file."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -14,7 +15,8 @@ from ukraine_stance.corpus.labelled import read_labelled
 from ukraine_stance.corpus.splits import normalised
 from ukraine_stance.errors import UserMistake
 from ukraine_stance.evaluation import behaviour
-from ukraine_stance.evaluation.results import Evaluation, compare, measure, predicted_columns
+from ukraine_stance.evaluation.results import Evaluation, compare, gold_columns, measure, predicted_columns
+from ukraine_stance.evaluation.slices import Slice, slice_columns, slices
 from ukraine_stance.evaluation.uncertainty import Resampling
 from ukraine_stance.labels import ORDER
 from ukraine_stance.project import Project
@@ -23,36 +25,57 @@ from ukraine_stance.tables import ReadOptions
 _HELD_OUT = ("test", "articles")
 
 
-def evaluate(
-    project: Project,
-    names: Sequence[str],
-    data: Path | None,
-    interval: tuple[int, float, int | None],
-    cases: Sequence[Path] = (),
-) -> Evaluation:
-    """Score one or several models on a labelled file, or on what all of them held out of training.
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What to ask of which models; without `data`, on what all of them held out.
 
-    interval is resamples, confidence level and seed; without a seed it is the first model's own. cases are folders of
-    behavioural tests that every model is put to. Raises UserMistake when a name is no model, a file cannot be used, or
-    the models held out no common statement.
+    samples and level make the intervals, whose seed is the first model's own where none is given. cases are folders of
+    behavioural tests that every model is put to; by are columns to slice by besides ours.
     """
-    suites = behaviour.read_suites(*cases)
-    loaded = [classifier.load(tracking.model_folder(project, name)) for name in names]
-    shown = _short_names(names, loaded)
-    samples, level, seed = interval
-    how = Resampling(samples, level, int(loaded[0].trained_on.get("seed", 0)) if seed is None else seed)
-    parts, warnings = _file_part(project, data, loaded, shown) if data else _held_out(project, loaded, shown)
+
+    names: tuple[str, ...]
+    data: Path | None = None
+    samples: int = 2000
+    level: float = 0.95
+    seed: int | None = None
+    cases: tuple[Path, ...] = ()
+    by: tuple[str, ...] = ()
+
+
+def evaluate(project: Project, asked: Question) -> Evaluation:
+    """Score one or several models on the same statements, and compare every two.
+
+    Raises UserMistake when a name is no model, a file cannot be used, or the models held out no common statement.
+    """
+    suites = behaviour.read_suites(*asked.cases)
+    loaded = [classifier.load(tracking.model_folder(project, name)) for name in asked.names]
+    shown = _short_names(asked.names, loaded)
+    seed = int(loaded[0].trained_on.get("seed", 0)) if asked.seed is None else asked.seed
+    how = Resampling(asked.samples, asked.level, seed)
+    parts, warnings = (
+        _file_part(project, asked.data, loaded, shown) if asked.data else _held_out(project, loaded, shown)
+    )
     results, comparisons = [], []
+    sliced: list[list[Slice]] = [[] for _ in loaded]
     predictions: dict[str, list[pd.DataFrame]] = {}
     for part, rows in parts.items():
         scores = [model.score(list(rows["text"]), list(rows["target"])) for model in loaded]
         predictions[part] = scores
         results += [measure(part, rows, one, how) for one in scores]
         comparisons += compare(part, rows, list(zip(shown, scores, strict=True)), how)
-    ids = tuple(model.model_id for model in loaded)
-    behaved = tuple(tuple(behaviour.run(suites, partial(_labels, model))) for model in loaded) if suites else ()
+        columns = slice_columns(rows, asked.by)
+        for found, one in zip(sliced, scores, strict=True):
+            found += slices(part, rows, gold_columns(rows), predicted_columns(one), columns, how)
     return Evaluation(
-        tuple(shown), ids, tuple(results), tuple(comparisons), parts, predictions, tuple(warnings), behaved
+        names=tuple(shown),
+        model_ids=tuple(model.model_id for model in loaded),
+        results=tuple(results),
+        comparisons=tuple(comparisons),
+        rows=parts,
+        predictions=predictions,
+        warnings=tuple(warnings),
+        behaviour=tuple(tuple(behaviour.run(suites, partial(_labels, model))) for model in loaded) if suites else (),
+        slices=tuple(map(tuple, sliced)),
     )
 
 

@@ -15,12 +15,14 @@ from selenium.webdriver.chrome.service import Service
 
 from ukraine_stance.evaluation.behaviour import PACKAGED, read_suites, run
 from ukraine_stance.evaluation.report import write_page
-from ukraine_stance.evaluation.results import Evaluation, compare, measure
+from ukraine_stance.evaluation.results import Evaluation, compare, gold_columns, measure, predicted_columns
+from ukraine_stance.evaluation.slices import slices
 from ukraine_stance.evaluation.uncertainty import Resampling
 from ukraine_stance.labels import ORDER, TARGET
 
 BROWSER, DRIVER = Path("/usr/bin/chromium"), Path("/usr/bin/chromedriver")
 
+HOW = Resampling(samples=200)
 _HOLDERS = ("Velmark’s cabinet", "The Norrish parliament", "A union of Tarsian dockers", "The mayor of Lower Orrin")
 _SAYINGS = {
     "favor": ("wants the shells to reach Kyiv before the frost", "will train two more Ukrainian brigades next spring"),
@@ -69,17 +71,16 @@ def invented_evaluation(
     models: dict[str, float], parts: dict[str, pd.DataFrame], warnings: tuple[str, ...] = ()
 ) -> Evaluation:
     """Models by name and skill on the parts given."""
-    how = Resampling(samples=200)
     ids = [f"invented-{number:012x}" for number in range(len(models))]
     predictions = {
         part: [invented_predictions(rows, ids[n], skill, seed=n) for n, skill in enumerate(models.values())]
         for part, rows in parts.items()
     }
-    results = [measure(part, rows, one, how) for part, rows in parts.items() for one in predictions[part]]
+    results = [measure(part, rows, one, HOW) for part, rows in parts.items() for one in predictions[part]]
     pairs = [
         pair
         for part, rows in parts.items()
-        for pair in compare(part, rows, list(zip(models, predictions[part], strict=True)), how)
+        for pair in compare(part, rows, list(zip(models, predictions[part], strict=True)), HOW)
     ]
     return Evaluation(tuple(models), tuple(ids), tuple(results), tuple(pairs), parts, predictions, warnings)
 
@@ -99,7 +100,17 @@ def two_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     warning = "tfidf-words: the dataset has changed since this model was trained; it may have seen test rows"
     found = invented_evaluation({"tfidf-words": 1.2, "minilm-tuned-on-headlines": 2.2}, parts, (warning,))
     behaviour = tuple(tuple(run(read_suites(PACKAGED), answer)) for answer in (_always_neutral, _by_length))
-    return write_page(replace(found, behaviour=behaviour), tmp_path_factory.mktemp("pages") / "two", force=False)
+    sliced = tuple(
+        tuple(
+            one
+            for part, rows in parts.items()
+            for one in slices(part, rows, gold_columns(rows), predicted_columns(scores[part]), ["length", "label"], HOW)
+        )
+        for scores in ({part: found.predictions[part][number] for part in parts} for number in range(2))
+    )
+    return write_page(
+        replace(found, behaviour=behaviour, slices=sliced), tmp_path_factory.mktemp("pages") / "two", force=False
+    )
 
 
 @pytest.fixture(scope="session")

@@ -188,13 +188,23 @@ def test_undefined_figures_stay_last_in_both_directions(browser: Chrome, one_mod
 
 def test_every_failed_case_can_be_opened_and_read(browser: Chrome, two_models: Path) -> None:
     open_page(browser, two_models)
-    suites = browser.find_elements(By.CSS_SELECTOR, ".failures")
+    suites = browser.find_elements(By.CSS_SELECTOR, "section[aria-labelledby=behaviour] details")
     assert len(suites) == len(read_suites(PACKAGED))
     negation = next(one for one in suites if one.find_element(By.TAG_NAME, "summary").text.startswith("negation"))
     items = negation.find_elements(By.TAG_NAME, "li")
     assert items and not items[0].is_displayed()
     negation.find_element(By.TAG_NAME, "summary").click()
     assert items[0].is_displayed() and "neutral, not " in items[0].text
+
+
+def test_a_slice_can_be_opened_and_sorted(browser: Chrome, two_models: Path) -> None:
+    open_page(browser, two_models)
+    by_label = browser.find_elements(By.CSS_SELECTOR, "section[aria-labelledby=slices] details")[1]
+    by_label.find_element(By.TAG_NAME, "summary").click()
+    names = [cell.text for cell in by_label.find_elements(By.CSS_SELECTOR, "tbody th")]
+    assert sorted(names) == ["against", "favor", "neutral"]
+    by_label.find_element(By.CSS_SELECTOR, "thead th button").click()
+    assert [cell.text for cell in by_label.find_elements(By.CSS_SELECTOR, "tbody th")] == sorted(names)
 
 
 def test_a_long_text_opens_without_script_and_nothing_else_is_lost(browser: Chrome, two_models: Path) -> None:

@@ -241,7 +241,7 @@ def test_every_metric_is_shown_with_its_interval(tmp_path: Path) -> None:
     page = page_of(found, tmp_path)
     table = page.xpath("//table[caption[starts-with(normalize-space(), 'On test')]]/tbody/tr")
     shown = {words(row[0]): [words(cell) for cell in row[1:]] for row in table}
-    assert len(shown) == len(found.results[0].estimates) == 12
+    assert len(shown) == len(found.results[0].estimates) == 15
     one = found.results[1].estimates["precision_favor"]
     assert shown["precision of favor"][1] == f"{one.value:.3f} [{one.low:.3f}, {one.high:.3f}]"
 

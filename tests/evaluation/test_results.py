@@ -141,6 +141,18 @@ def test_models_that_may_be_equal_are_not_ranked() -> None:
     assert "cannot be told apart" in compare("test", _rows(gold), near, HOW)[0].verdict
 
 
+def test_what_cannot_be_told_apart_says_how_many_statements_would_tell_it() -> None:
+    gold = _gold()
+    near = [("a", _scores(_mostly(gold, 10))), ("b", _scores(_mostly(gold, 11)))]
+    (found,) = compare("test", _rows(gold), near, HOW)
+    needed = int(found.verdict.split("about ")[1].split(" would be needed")[0].replace(",", ""))
+    difference = found.differences["macro_f1"]
+    # Standard errors shrink with the root of the number; 1.96 + 0.84 of them make a power of 80 %.
+    error_now = (difference.high - difference.low) / 2 / 1.96
+    error_then = error_now * (150 / needed) ** 0.5
+    assert needed > 150 and abs(difference.value) / error_then == pytest.approx(1.96 + 0.84, rel=0.05)
+
+
 def test_few_groups_are_said_in_the_verdict() -> None:
     gold = _gold()
     named = [("weak", _scores(_mostly(gold, 3))), ("strong", _scores(gold))]

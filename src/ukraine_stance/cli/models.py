@@ -9,6 +9,7 @@ import typer
 
 from ukraine_stance.cli.options import (
     AsJson,
+    By,
     Cases,
     ConfigFile,
     Force,
@@ -24,6 +25,7 @@ from ukraine_stance.cli.options import (
 from ukraine_stance.cli.printing import print_all, project_at
 
 if TYPE_CHECKING:
+    from ukraine_stance.evaluate import Question
     from ukraine_stance.evaluation.results import Evaluation
 
 app = typer.Typer()
@@ -73,13 +75,17 @@ def evaluate_command(
     force: Force = False,
     cases: Cases = None,
     no_cases: NoCases = False,
+    by: By = None,
     samples: Samples = 2000,
     level: Level = 0.95,
     seed: Seed = None,
     root: Root = Path(),
 ) -> None:
     """Metrics with intervals on what the model held out, or on a labelled file."""
-    _evaluate([model], data, out, as_json, force, (samples, level, seed), _case_folders(cases, no_cases), root)
+    from ukraine_stance.evaluate import Question
+
+    asked = Question((model,), data, samples, level, seed, _case_folders(cases, no_cases), tuple(by or ()))
+    _evaluate(asked, out, as_json, force, root)
 
 
 @app.command("compare")
@@ -91,6 +97,7 @@ def compare_command(
     force: Force = False,
     cases: Cases = None,
     no_cases: NoCases = False,
+    by: By = None,
     samples: Samples = 2000,
     level: Level = 0.95,
     seed: Seed = None,
@@ -99,7 +106,10 @@ def compare_command(
     """Paired differences of models on the same statements, with intervals."""
     if len(models) < 2:
         raise typer.BadParameter("compare needs two models or more", param_hint="MODEL")
-    _evaluate(models, data, out, as_json, force, (samples, level, seed), _case_folders(cases, no_cases), root)
+    from ukraine_stance.evaluate import Question
+
+    asked = Question(tuple(models), data, samples, level, seed, _case_folders(cases, no_cases), tuple(by or ()))
+    _evaluate(asked, out, as_json, force, root)
 
 
 @app.command("score")
@@ -128,39 +138,37 @@ def score_command(
         print(line)
 
 
-def _case_folders(own: list[Path] | None, none: bool) -> list[Path]:
+def _case_folders(own: list[Path] | None, none: bool) -> tuple[Path, ...]:
     """Folders of behavioural tests: ours, then the user's."""
     from ukraine_stance.evaluation.behaviour import PACKAGED
 
-    return [] if none else [PACKAGED, *(own or [])]
+    return () if none else (PACKAGED, *(own or ()))
 
 
-def _evaluate(
-    names: list[str],
-    data: Path | None,
-    out: Path | None,
-    as_json: bool,
-    force: bool,
-    interval: tuple[int, float, int | None],
-    cases: list[Path],
-    root: Path,
-) -> None:
+def _evaluate(asked: "Question", out: Path | None, as_json: bool, force: bool, root: Path) -> None:
     from ukraine_stance.evaluate import evaluate
-    from ukraine_stance.evaluation.console import behaviour_table, comparison_lines, result_tables, summary_table
+    from ukraine_stance.evaluation.console import (
+        behaviour_table,
+        comparison_lines,
+        result_tables,
+        slice_tables,
+        summary_table,
+    )
     from ukraine_stance.evaluation.report import check_folder
 
     if out:
         check_folder(out, force)  # before the models run for minutes
-    found = evaluate(project_at(root), names, data, interval, cases)
+    found = evaluate(project_at(root), asked)
     for warning in found.warnings:
         print(f"warning: {warning}", file=sys.stderr)
     page = _write_page(found, out, force) if out else None
     if as_json:
         print(json.dumps(found.as_dict(), indent=2))
         return
-    tables = result_tables if len(names) == 1 else summary_table
+    tables = result_tables if len(asked.names) == 1 else summary_table
     print_all(tables(found.results, dict(zip(found.model_ids, found.names, strict=True))))
     print_all(comparison_lines(found.comparisons))
+    print_all(slice_tables(found, asked.by))
     print_all(behaviour_table(found))
     if page is not None:
         print(page)

@@ -20,6 +20,13 @@ Cases = Annotated[
     typer.Option("--cases", metavar="DIR", help="Folder of behavioural tests of yours, run after ours; repeatable."),
 ]
 NoCases = Annotated[bool, typer.Option("--no-cases", help="Run no behavioural tests.")]
+By = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="COLUMN",
+        help="Print figures for every value of a column, the worst first; repeatable. 'length' is words.",
+    ),
+]
 LabellingTool = Annotated[
     Literal["label-studio", "doccano", "argilla"], typer.Option("--tool", help="Which labelling tool.")
 ]

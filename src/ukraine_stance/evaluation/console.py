@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from rich.table import Table
 
 from ukraine_stance.evaluation.agreement import Agreement
+from ukraine_stance.evaluation.reliability import RELIABILITY_WORDS
 from ukraine_stance.evaluation.results import Comparison, Evaluation, PartResult
 from ukraine_stance.evaluation.uncertainty import Estimate
 from ukraine_stance.labels import ORDER
@@ -40,6 +41,20 @@ def summary_table(results: Sequence[PartResult], names: dict[str, str]) -> Itera
     yield table
     noted = ((result.part, note) for result in results for note in (*result.notes, ceiling_words(result)))
     yield from dict.fromkeys(f"note: {part}: {note}" for part, note in noted)
+
+
+def slice_tables(found: Evaluation, columns: Sequence[str]) -> Iterator[Table | str]:
+    """For each model, part and column asked for: every slice, the worst first."""
+    for name, slices in zip(found.names, found.slices, strict=False):
+        for part, column in dict.fromkeys((one.part, one.column) for one in slices if one.column in columns):
+            table = Table(title=f"{name} on {part}, by {column}", title_justify="left")
+            for heading in (column, "statements", "groups", "accuracy", "macro-F1"):
+                table.add_column(heading, no_wrap=True)
+            for one in slices:
+                if (one.part, one.column) == (part, column):
+                    figures = (shown(one.accuracy), shown(one.macro_f1))
+                    table.add_row(one.value, str(one.statements), str(one.groups), *figures)
+            yield table
 
 
 def behaviour_table(found: Evaluation) -> Iterator[Table | str]:
@@ -111,6 +126,9 @@ def _metrics_table(result: PartResult, title: str) -> Table:
         table.add_column(str(heading), no_wrap=True)
     for name, words in _HEADLINE.items():
         table.add_row(words, shown(result.estimates[name]))
+    for name, words in RELIABILITY_WORDS.items():
+        if name in result.estimates:  # a run of an earlier version lacks them
+            table.add_row(words, shown(result.estimates[name]))
     if result.ceiling is not None:
         reached = result.estimates["macro_f1"].value / result.ceiling.value
         table.add_row("macro-F1 / coders'", f"{reached:.2f}" if not math.isnan(reached) else "undefined")

@@ -23,6 +23,7 @@ from ukraine_stance.evaluation.figures import (
 )
 from ukraine_stance.evaluation.listing import clean, list_statements
 from ukraine_stance.evaluation.metrics import METRICS
+from ukraine_stance.evaluation.reliability import RELIABILITY, RELIABILITY_WORDS
 from ukraine_stance.evaluation.results import Comparison, Evaluation, PartResult
 from ukraine_stance.evaluation.uncertainty import Estimate
 from ukraine_stance.labels import ORDER, TARGET
@@ -140,8 +141,21 @@ def _context(found: Evaluation) -> dict[str, Any]:
         "order": [str(label) for label in ORDER],
         "listing": listing,
         "behaviour": _suites(found),
+        "slices": _slices(found),
+        "reliability": list(RELIABILITY),
         "columns": ["id", *part_column, "statement", "gold", *(f"confidence of {name}" for name in found.names)],
     }
+
+
+def _slices(found: Evaluation) -> list[dict[str, Any]]:
+    """Each column of each part with its values, in the order of the first model's."""
+    by_model = [{(one.part, one.column, one.value): one for one in slices} for slices in found.slices]
+    tables: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    for key, first in by_model[0].items() if by_model else ():
+        cells = [_Cell.of(figure) for own in by_model for figure in (own[key].accuracy, own[key].macro_f1)]
+        row = {"value": first.value, "statements": first.statements, "groups": first.groups, "cells": cells}
+        tables.setdefault((first.part, first.column), []).append(row)
+    return [{"part": part, "column": column, "rows": rows} for (part, column), rows in tables.items()]
 
 
 def _suites(found: Evaluation) -> list[dict[str, Any]]:
@@ -240,6 +254,8 @@ def _in_points(estimate: Estimate) -> Estimate:
 def _words(metric: str) -> str:
     if metric in _HEADLINE:
         return _HEADLINE[metric][0]
+    if metric in RELIABILITY:
+        return RELIABILITY_WORDS[metric]
     kind, label = metric.rsplit("_", 1)
     return f"{kind.replace('f1', 'F1')} of {label}"
 

@@ -1,5 +1,6 @@
 """What an evaluation found, as plain data: the same for stdout, JSON, the page and MLflow."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import combinations
@@ -7,11 +8,14 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy.stats import norm
 
 from ukraine_stance.classifier import PROBABILITY_COLUMNS
 from ukraine_stance.evaluation.agreement import ceiling
 from ukraine_stance.evaluation.behaviour import SuiteResult
 from ukraine_stance.evaluation.metrics import confusion
+from ukraine_stance.evaluation.reliability import reliability
+from ukraine_stance.evaluation.slices import Slice
 from ukraine_stance.evaluation.uncertainty import (
     ENOUGH_GROUPS,
     Estimate,
@@ -21,7 +25,13 @@ from ukraine_stance.evaluation.uncertainty import (
     plain_estimate,
 )
 from ukraine_stance.labels import ORDER, column_of
-from ukraine_stance.models.protocol import IntArray
+from ukraine_stance.models.protocol import FloatArray, IntArray
+
+# Differences below a tenth of a point are nobody's concern: no number of statements is worth finding them.
+_LEAST_DIFFERENCE = 0.001
+
+# Standard errors beyond the interval's end at which four samples in five find the difference.
+_POWER = 0.8416
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +82,8 @@ class Evaluation:
     """Models on the same statements: results by part and model, and the paired differences of every two models.
 
     rows maps each part to its statements, predictions each part to the models' columns, in the order of `names`;
-    behaviour holds each model's results on every suite of cases, in that order too, or nothing where none was run.
+    behaviour holds each model's results on every suite of cases, slices each model's on parts of the data, in that
+    order too, or nothing where none was asked for.
     """
 
     names: tuple[str, ...]
@@ -83,6 +94,7 @@ class Evaluation:
     predictions: dict[str, list[pd.DataFrame]]
     warnings: tuple[str, ...]
     behaviour: tuple[tuple[SuiteResult, ...], ...] = ()
+    slices: tuple[tuple[Slice, ...], ...] = ()
 
     @property
     def better(self) -> str:
@@ -106,6 +118,9 @@ class Evaluation:
                 name: [suite.as_dict() for suite in suites]
                 for name, suites in zip(self.names, self.behaviour, strict=False)
             },
+            "slices": {
+                name: [one.as_dict() for one in found] for name, found in zip(self.names, self.slices, strict=False)
+            },
         }
 
 
@@ -125,7 +140,8 @@ def measure(part: str, rows: pd.DataFrame, predictions: pd.DataFrame, how: Resam
         statements=len(rows),
         groups=groups,
         gold_counts={str(label): int((gold == column).sum()) for column, label in enumerate(ORDER)},
-        estimates=bootstrap(gold, predicted, list(rows["group"]), how),
+        estimates=bootstrap(gold, predicted, list(rows["group"]), how)
+        | reliability(probabilities_of(predictions), gold, list(rows["group"]), how),
         confusion=tuple(tuple(int(cell) for cell in row) for row in counts),
         level=how.level,
         notes=_notes(part, gold, groups),
@@ -159,7 +175,12 @@ def gold_columns(rows: pd.DataFrame) -> IntArray:
 
 def predicted_columns(predictions: pd.DataFrame) -> IntArray:
     """Most probable column (n,) of each row."""
-    return np.asarray(predictions[list(PROBABILITY_COLUMNS)].to_numpy().argmax(axis=1), dtype=np.int64)
+    return np.asarray(probabilities_of(predictions).argmax(axis=1), dtype=np.int64)
+
+
+def probabilities_of(predictions: pd.DataFrame) -> FloatArray:
+    """The three probabilities (n, 3) of each row, in labels.ORDER."""
+    return np.asarray(predictions[list(PROBABILITY_COLUMNS)].to_numpy(), dtype=np.float64)
 
 
 def _result_of(part: dict[str, Any]) -> PartResult:
@@ -199,5 +220,17 @@ def _verdict(found: Comparison) -> str:
         return f"{found.first} is better than {found.second} by {points} [{-high:.1f}, {-low:.1f}]{caution}"
     return (
         f"{found.first} and {found.second} cannot be told apart on {found.statements} statements: "
-        f"difference {100 * difference.value:+.1f} points of macro-F1 [{low:.1f}, {high:.1f}]{caution}"
+        f"difference {100 * difference.value:+.1f} points of macro-F1 [{low:.1f}, {high:.1f}]{caution}{_needed(found)}"
     )
+
+
+def _needed(found: Comparison) -> str:
+    """How many statements like these would tell a difference of this size from none, four times in five."""
+    difference = found.differences["macro_f1"]
+    half = (difference.high - difference.low) / 2
+    tail = float(norm.ppf(0.5 + found.level / 2))
+    if half == 0 or abs(difference.value) < _LEAST_DIFFERENCE:
+        return ""
+    needed = found.statements * (half / difference.value * (tail + _POWER) / tail) ** 2
+    rounded = round(needed, 1 - math.ceil(math.log10(needed)))
+    return f"; about {max(int(rounded), found.statements):,} would be needed for a difference of this size"
