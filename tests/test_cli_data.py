@@ -134,6 +134,25 @@ def test_a_sound_dataset_passes_with_its_articles_sentences_found(stance: Stance
     assert done.err.startswith("36 statements (") and len(done.err.splitlines()) == 1
 
 
+def test_a_text_in_two_folds_is_refused_with_every_row_of_it(stance: Stance) -> None:
+    twice = {"u16": texts()[12][1], "u17": texts()[13][1]}
+    Path("mine.csv").write_text(users_rows(**twice), encoding="utf-8")
+    done = stance("check", "mine.csv")
+    assert done.code == 3
+    assert sorted(done.out.splitlines()) == [
+        "leak: one text stands in test and train (u12, u16)",
+        "leak: one text stands in test and train (u13, u17)",
+    ]
+
+
+def test_a_file_of_no_table_is_one_clear_line(stance: Stance) -> None:
+    Path("mine.md").write_text("# no table", encoding="utf-8")
+    done = stance("check", "mine.md")
+    assert done.code == 2 and done.err.splitlines() == [
+        "mine.md: not read as labelled data; give a .csv, .tsv, .jsonl or .parquet file"
+    ]
+
+
 def test_a_leak_is_refused_with_exit_code_3_and_what_is_odd_only_told(stance: Stance) -> None:
     Path("mine.csv").write_text(users_rows(**LEAK, u1="Two words"), encoding="utf-8")
     done = stance("check", "mine.csv")
@@ -141,7 +160,7 @@ def test_a_leak_is_refused_with_exit_code_3_and_what_is_odd_only_told(stance: St
     first, second = done.out.splitlines()
     assert first.startswith("leak: near-duplicates in test and train, ") and first.endswith("(u12, u16)")
     assert second == "look at: length: under 3 words (u1)"
-    assert done.err.splitlines()[-1] == "refused: 1 findings that would make figures lie"
+    assert done.err.splitlines()[-1] == "refused; findings that would make figures lie: 1"
     told = stance("check", "mine.csv", "--json")
     assert told.code == 3
     assert [(one["rule"], one["grave"], one["rows"]) for one in json.loads(told.out)] == [

@@ -17,11 +17,13 @@ def main() -> None:
     counts = Counter(row["verdict"] for row in rows)
     print(", ".join(f"{count} {verdict}" for verdict, count in counts.most_common()))
     compared = counts["faithful"] + counts["misreport"]
-    interval = binomtest(counts["misreport"], compared).proportion_ci(method="wilson")
-    share = counts["misreport"] / compared
-    print(f"misreports: {share:.1%} [{interval.low:.1%}, {interval.high:.1%}] of {compared} compared (Wilson, 95%)")
+    strict = sum(row["strict"] for row in rows)
+    for words, found in (("readers'", counts["misreport"]), ("strict", strict)):
+        interval = binomtest(found, compared).proportion_ci(method="wilson")
+        share = f"{found / compared:.1%} [{interval.low:.1%}, {interval.high:.1%}]"
+        print(f"misreports, {words} count: {found} of {compared} compared, {share} (Wilson, 95%)")
     shades = sum(bool(row["minor"]) for row in rows if row["verdict"] == "faithful")
-    print(f"faithful, with a note on a shade: {shades}")
+    print(f"faithful to the readers, with a note on a shade: {shades}")
 
 
 if __name__ == "__main__":

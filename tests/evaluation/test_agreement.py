@@ -123,8 +123,14 @@ def test_the_ceiling_scores_each_coder_against_what_most_of_the_others_say() -> 
     rows = columns(a="fafn", b="fafn", c="fann")
     found = ceiling(rows, HOW)
     assert found is not None
-    # Three votes of each label are right, and c's neutral against favor is wrong.
-    assert found.value == pytest.approx(np.mean([2 * 3 / (2 * 3 + 1), 1, 2 * 3 / (2 * 3 + 1)]))
+    # Favor: 3 + 2 halves right, c's neutral missed, 2 halves too many. Neutral: 3 right, 1 missed, 1 too many.
+    assert found.value == pytest.approx(np.mean([8 / (8 + 1 + 1), 1, 6 / (6 + 1 + 1)]))
+
+
+def test_where_the_others_tie_a_coder_can_be_at_most_half_right() -> None:
+    rows = columns(a="fan" + "f", b="fan" + "a", c="fan" + "n")
+    found = ceiling(rows, HOW)
+    assert found is not None and found.value == pytest.approx(9 / 12)
 
 
 def test_there_is_no_ceiling_without_votes_of_two_coders() -> None:
@@ -157,8 +163,8 @@ def test_intervals_draw_groups_and_hold_the_figure() -> None:
 
 
 def test_whoever_saw_only_what_others_dispute_is_left_out_of_every_figure() -> None:
-    two = agreed(columns(a="fanffn", b="fannfa"))
-    three = agreed(columns(a="fanffn", b="fannfa", c="...n.a"))
+    two = agreed(columns(a="fanffn" * 9, b="fannfa" * 9))
+    three = agreed(columns(a="fanffn" * 9, b="fannfa" * 9, c="...n.a" * 9))
     assert three.adjudicators == ("c",)
     assert {**three.as_dict(), "adjudicators": ()} == two.as_dict()
 
@@ -168,9 +174,13 @@ def test_whoever_also_votes_alone_or_where_others_agree_is_no_adjudicator() -> N
     assert adjudicators_of(votes_of(columns(a="ff.", b="fa.", c=".ff"))) == set()
 
 
+def test_two_disputes_in_a_set_full_of_them_make_nobody_an_adjudicator() -> None:
+    assert adjudicators_of(votes_of(columns(a="ffan", b="anfn", c="n..."))) == set()
+    assert agreed(columns(a="fa", b="an", c="nf")).coders == {"a": 2, "b": 2, "c": 2}
+
+
 def test_a_part_of_disputed_statements_keeps_the_votes_of_its_coders() -> None:
     rows = columns(a="fanff", b="fanaf", c="fannf").assign(outlet=["x", "x", "x", "y", None])
-    assert adjudicators_of(votes_of(rows[rows["outlet"] == "y"])) == {"a", "b", "c"}
     parts = agree_on_parts(rows, ["outlet"], HOW)
     assert [(part.part, part.statements, part.adjudicators) for part in parts] == [
         ("all", 5, ()),
@@ -191,6 +201,12 @@ def test_all_rows_are_one_part_and_every_value_of_a_column_is_another() -> None:
 def test_sets_of_two_origins_are_never_counted_as_one() -> None:
     rows = columns(a="fa", b="fa").assign(origin=["article", "bundled"])
     assert [part.part for part in agree_on_parts(rows, ["origin"], HOW)] == ["origin article", "origin bundled"]
+
+
+def test_a_coder_with_the_name_of_a_column_does_not_take_its_place() -> None:
+    rows = coded({"text": "favor", "b": "neutral"})
+    (found,) = disagreements(rows).to_dict("records")
+    assert (found["text"], found["text (coder)"], found["b"]) == (rows["text"][0], "favor", "neutral")
 
 
 def test_a_column_that_is_not_there_is_refused_with_those_that_are() -> None:

@@ -77,13 +77,12 @@ def data_check(
 ) -> None:
     """Look for leaks between parts, doubles, broken labels, imbalance and odd texts; exit 3 where figures would lie."""
     from ukraine_stance.corpus import annotations as labels
-    from ukraine_stance.corpus import checking, dataset
+    from ukraine_stance.corpus import checking
     from ukraine_stance.corpus.articles import read_folder
 
     project = project_at(root)
-    loaded = dataset.load(project, _data_config(source, config))
-    found = checking.check_rows(loaded.frame)
-    if (loaded.frame["origin"] != "user").any():
+    rows, found = checking.check_config(project, _data_config(source, config))
+    if (rows["origin"] != "user").any():
         there = read_folder(articles)[0] if articles else None
         found += checking.check_annotations(labels.read(project.annotations), there)
     found.sort(key=lambda finding: not finding.grave)
@@ -92,10 +91,11 @@ def data_check(
     else:
         for finding in found:
             print(finding if finding.grave else f"look at: {finding}")
-    counts = loaded.frame["part"].value_counts()
-    print(f"{len(loaded.frame)} statements ({', '.join(f'{n} {part}' for part, n in counts.items())})", file=sys.stderr)
+    counts = ", ".join(f"{count} {part}" for part, count in rows["part"].value_counts().items())
+    unfound = "" if articles else "; article sentences were not looked up: --articles DIR does"
+    print(f"{len(rows)} statements ({counts}){unfound}", file=sys.stderr)
     if any(finding.grave for finding in found):
-        raise CheckRefused(f"refused: {sum(finding.grave for finding in found)} findings that would make figures lie")
+        raise CheckRefused(f"refused; findings that would make figures lie: {sum(one.grave for one in found)}")
 
 
 @app.command("agreement")
@@ -123,6 +123,8 @@ def data_agreement(
     from ukraine_stance.evaluation.uncertainty import Resampling
     from ukraine_stance.tables import check_new, write_table
 
+    if out is not None:
+        check_new(out, force)
     rows = dataset.read_built(project_at(root)) if source is None else read_votes(source)
     # Bundled statements and article sentences are two sets; nobody wants the agreement on both in one figure.
     columns = [name for name in ("origin" if source is None else None, by) if name]
@@ -131,7 +133,6 @@ def data_agreement(
         raise UserMistake(f"{source or 'the built dataset'}: no statement has the votes of two coders")
     disputed = disagreements(rows)
     if out is not None:
-        check_new(out, force)
         write_table(out, pa.Table.from_pandas(disputed, preserve_index=False))
     if as_json:
         print(json.dumps({"parts": [part.as_dict() for part in parts], "disputed": len(disputed)}, indent=2))
@@ -153,8 +154,9 @@ def data_tasks(
     root: Root = Path(),
 ) -> None:
     """Write labelling tasks for Label Studio, doccano or Argilla."""
-    from ukraine_stance.corpus.coding import read_pool, write_tasks
+    from ukraine_stance.corpus.coding import check_task_files, read_pool, write_tasks
 
+    check_task_files(tool, out, force)  # before a model reads the pool
     found = read_pool(pool)
     suggestions = _suggestions(project_at(root), model, found.tasks) if model else None
     files = write_tasks(found.tasks, tool, out, suggestions, force)
@@ -238,7 +240,10 @@ def _data_config(source: Path | None, config: Path | None) -> "DataConfig":
         raise UserMistake("data check: give a FILE or a --config, not both")
     if config is not None:
         return configs.load(config_file(config), []).config.data
-    return DataConfig() if source is None else DataConfig(bundled=False, files=(str(source.resolve()),))
+    try:
+        return DataConfig() if source is None else DataConfig(bundled=False, files=(str(source.resolve()),))
+    except ValueError as fault:
+        raise UserMistake(f"{source}: not read as labelled data; give a .csv, .tsv, .jsonl or .parquet file") from fault
 
 
 def _suggestions(project: "Project", model: str, tasks: "Sequence[Task]") -> "dict[str, Suggestion]":

@@ -12,11 +12,14 @@ import pandas as pd
 import pandera.pandas as pa
 from pandera.errors import SchemaErrors
 
+from ukraine_stance.config import DataConfig
+from ukraine_stance.corpus import dataset
 from ukraine_stance.corpus.annotations import Annotation, align
 from ukraine_stance.corpus.leakage import near_duplicates
-from ukraine_stance.corpus.splits import join_groups, normalised
+from ukraine_stance.corpus.splits import UNASSIGNED, join_groups, normalised
 from ukraine_stance.corpus.votes import majority, plain_labels
 from ukraine_stance.labels import ASPECTS, ORDER
+from ukraine_stance.project import Project
 from ukraine_stance.records import Article
 
 _LABELS = [str(label) for label in ORDER]
@@ -59,6 +62,22 @@ def check_rows(rows: pd.DataFrame) -> list[Finding]:
     for check in (_split_groups, _doubles, _near_doubles, _votes, _balance, _lengths, _characters):
         found += check(rows)
     return sorted(found, key=lambda finding: not finding.grave)
+
+
+def check_config(project: Project, config: DataConfig) -> tuple[pd.DataFrame, list[Finding]]:
+    """The rows that a config names, each in its part, and everything found in them, grave findings first.
+
+    Where the folds that the rows bring would split a group or a text, the findings are those alone: such rows cannot be
+    given parts. Raises UserMistake as `dataset.load` does.
+    """
+    rows = dataset.gather(project, config)
+    placed = rows[rows["fold"] != UNASSIGNED]
+    placed = placed.assign(part=[dataset.part_of(fold) for fold in placed["fold"]])
+    leaks = [finding for finding in _split_groups(placed) + _doubles(placed) if finding.rule == "leak"]
+    if leaks:
+        return placed, leaks
+    loaded = dataset.load(project, config).frame
+    return loaded, check_rows(loaded)
 
 
 def check_annotations(found: Sequence[Annotation], articles: Sequence[Article] | None) -> list[Finding]:
@@ -182,7 +201,8 @@ def _near_doubles(rows: pd.DataFrame) -> list[Finding]:
         places = sorted({rows["part"].iloc[pair.first], rows["part"].iloc[pair.second]})
         share = f"{pair.similarity:.0%} of the word pairs in common"
         if len(places) > 1:
-            found.append(Finding("leak", True, f"near-duplicates in {' and '.join(places)}, {share}", ids))
+            said = f"near-duplicates in {' and '.join(places)}, {share}; give them one group, or leave one out"
+            found.append(Finding("leak", True, said, ids))
         else:
             found.append(Finding("double", False, f"near-duplicates in {places[0]}, {share}", ids))
     return found
@@ -191,12 +211,16 @@ def _near_doubles(rows: pd.DataFrame) -> list[Finding]:
 def _votes(rows: pd.DataFrame) -> list[Finding]:
     if "votes" not in rows:
         return []
-    wrong = []
+    wrong, settled = [], []
     for row_id, label, cell in zip(rows["id"], rows["label"], rows["votes"], strict=True):
-        votes = plain_labels(cell, f"row {row_id}")
-        if votes and majority(votes.values()) != label:
+        votes = plain_labels(cell, f"row {row_id}").values()
+        if votes and majority(votes) is None and label in votes:
+            settled.append(str(row_id))
+        elif votes and majority(votes) != label:
             wrong.append(str(row_id))
-    return [Finding("votes", True, "label is not the one that most votes name", tuple(wrong))] if wrong else []
+    found = [Finding("votes", True, "label is not the one that most votes name", tuple(wrong))] if wrong else []
+    said = "label was settled where the votes tie"
+    return found + ([Finding("votes", False, said, tuple(settled))] if settled else [])
 
 
 def _balance(rows: pd.DataFrame) -> list[Finding]:
@@ -219,6 +243,7 @@ def _balance(rows: pd.DataFrame) -> list[Finding]:
 
 
 def _lengths(rows: pd.DataFrame) -> list[Finding]:
+    rows = _own(rows)
     words = np.array([len(text.split()) for text in rows["text"]])
     usual = float(np.median(words))
     found = []
@@ -241,11 +266,18 @@ _ODD_TEXTS: dict[str, Callable[[str], object]] = {
 
 def _characters(rows: pd.DataFrame) -> list[Finding]:
     odd: dict[str, list[str]] = defaultdict(list)
+    rows = _own(rows)
     for row_id, text in zip(rows["id"], rows["text"], strict=True):
         for name, holds in _ODD_TEXTS.items():
             if holds(text):
                 odd[name].append(str(row_id))
     return [Finding("text", False, f"holds {name}", tuple(ids)) for name, ids in odd.items()]
+
+
+def _own(rows: pd.DataFrame) -> pd.DataFrame:
+    """The user's rows where there are any: nobody can mend the others."""
+    users = rows["origin"] == "user" if "origin" in rows else pd.Series(False, index=rows.index)
+    return rows[users] if users.any() else rows
 
 
 def _is_date(value: object) -> bool:

@@ -73,6 +73,16 @@ def read_pool(path: Path) -> Pool:
     return Pool(tuple(tasks.values()), tuple(sorted(rejects, key=lambda reject: reject.row)))
 
 
+def check_task_files(tool: str, out: Path, force: bool) -> None:
+    """Raise UserMistake where no tasks can go: another ending than the tool's, or files there and no `force`."""
+    dialect = TOOLS[tool]
+    if out.suffix != dialect.suffix:
+        raise UserMistake(f"{out}: {tool} reads {dialect.suffix}; end the output in it")
+    for path in (out.with_name(out.name + ending) for ending in dialect.tasks([])):
+        if path.exists() and not force:
+            raise UserMistake(f"{path}: exists already; --force replaces it")
+
+
 def write_tasks(
     tasks: Sequence[Task],
     tool: str,
@@ -84,15 +94,11 @@ def write_tasks(
 
     Raises UserMistake when one of them exists and `force` is not given, or `out` has another ending than the tool's.
     """
+    check_task_files(tool, out, force)
     dialect = TOOLS[tool]
-    if out.suffix != dialect.suffix:
-        raise UserMistake(f"{out}: {tool} reads {dialect.suffix}; end the output in it")
     given = suggestions or {}
     told = [Task(task.statement_id, task.text, task.columns, given.get(task.statement_id)) for task in tasks]
     files = {out.with_name(out.name + ending): content for ending, content in dialect.tasks(told).items()}
-    for path in files:
-        if path.exists() and not force:
-            raise UserMistake(f"{path}: exists already; --force replaces it")
     for path, content in files.items():
         with saying_why_unwritten(path):
             write_text(path, content)

@@ -119,6 +119,18 @@ def load(project: Project, config: "DataConfig") -> Dataset:
     UserMistake when the dataset is not built, holds no article sentences that the config trains on, an id stands
     twice, a fold would split a group, or a part lacks a label.
     """
+    frame = gather(project, config)
+    frame["fold"] = _with_folds(frame)
+    frame["part"] = [part_of(fold) for fold in frame["fold"]]
+    _refuse_unusable(frame)
+    return Dataset(frame, _hash(frame))
+
+
+def gather(project: Project, config: "DataConfig") -> pd.DataFrame:
+    """Rows that the config names with the folds that they bring, UNASSIGNED where they bring none.
+
+    Raises UserMistake when the dataset is not built, a file cannot be used, or an id stands twice.
+    """
     frames = [_built_rows(project, config)]
     frames += [_users_rows(project, name) for name in config.files]
     frame = pd.concat([part for part in frames if not part.empty], ignore_index=True)
@@ -127,10 +139,7 @@ def load(project: Project, config: "DataConfig") -> Dataset:
         raise UserMistake(
             f"data: ids stand in two sources: {', '.join(map(str, doubled[:5]))}; give the rows other ids"
         )
-    frame["fold"] = _with_folds(frame)
-    frame["part"] = [_part(fold) for fold in frame["fold"]]
-    _refuse_unusable(frame)
-    return Dataset(frame, _hash(frame))
+    return frame
 
 
 def _users_rows(project: Project, name: str) -> pd.DataFrame:
@@ -187,7 +196,8 @@ def _read_table(path: Path) -> pd.DataFrame:
     return frame
 
 
-def _part(fold: int) -> str:
+def part_of(fold: int) -> str:
+    """The part, one of PARTS, that a fold serves for."""
     return {TEST_FOLD: "test", VALIDATION_FOLD: "validation", APART: "articles"}.get(fold, "train")
 
 

@@ -110,7 +110,10 @@ def _gathered(rows: list[tuple[int, dict[str, Any]]], path: Path) -> list[tuple[
                 f"{path}: row {number}: needs an id, a coder and a label, one of {', '.join(_LABELS)}; found "
                 f"{row['id']!r}, {coder!r}, {label!r}"
             )
-        _, first = found.setdefault(str(row["id"]), (number, {**row, "id": str(row["id"]), "votes": []}))
+        earlier, first = found.setdefault(str(row["id"]), (number, {**row, "id": str(row["id"]), "votes": []}))
+        for name in ("text", "group"):
+            if row.get(name) != first.get(name):
+                raise UserMistake(f"{path}: row {number}: another {name} of {row['id']} than in row {earlier}")
         version = str(row.get("codebook_version") or "")
         if any((vote["coder"], vote["codebook_version"]) == (str(coder), version) for vote in first["votes"]):
             raise UserMistake(f"{path}: row {number}: {coder} labelled {row['id']} already")

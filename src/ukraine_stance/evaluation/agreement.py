@@ -22,6 +22,11 @@ from ukraine_stance.labels import ORDER, column_of
 from ukraine_stance.models.protocol import FloatArray
 from ukraine_stance.tables import listed
 
+_COLUMNS = ("id", "group", "text", "majority")
+
+# Meeting nothing but disputed statements is put down to chance while chance gives it this often.
+_BY_CHANCE = 0.01
+
 # A statement's labels by coder.
 Labels = dict[str, str]
 
@@ -155,21 +160,26 @@ def agree_on_parts(rows: pd.DataFrame, columns: Sequence[str], how: Resampling) 
 def ceiling(rows: pd.DataFrame, how: Resampling) -> Estimate | None:
     """Macro-F1 of one coder against the label that most of the others give; None without two coders anywhere.
 
-    Every coder is tested on every statement where the others are not divided, and all are counted together.
+    Every coder is tested on every statement, and all are counted together; where the others tie, in equal parts
+    against each of their labels. A model is tested on gold that all of them made: it may come out a little higher.
     """
     found = agree("", rows, how) if "votes" in rows else None
     return found.estimates["ceiling_macro_f1"] if found else None
 
 
 def disagreements(rows: pd.DataFrame) -> pd.DataFrame:
-    """Statements on which coders differ, in order, with `group`, `text`, the label of each coder and `majority`."""
+    """Statements on which coders differ, in order, with `group`, `text`, the label of each coder and `majority`.
+
+    A coder with the name of one of those columns gets " (coder)" after it.
+    """
     votes = votes_of(rows)
     coders = sorted({coder for one in votes for coder in one})
     differing = [len(set(one.values())) > 1 for one in votes]
     chosen = [one for one, differs in zip(votes, differing, strict=True) if differs]
-    found = rows.loc[differing, ["id", "group", "text"]].reset_index(drop=True)
+    found = rows.loc[differing, list(_COLUMNS[:-1])].reset_index(drop=True)
     for coder in coders:
-        found[coder] = pd.Series([one.get(coder) for one in chosen], dtype=object)
+        name = f"{coder} (coder)" if coder in _COLUMNS else coder
+        found[name] = pd.Series([one.get(coder) for one in chosen], dtype=object)
     return found.assign(majority=pd.Series([majority(one.values()) for one in chosen], dtype=object))
 
 
@@ -180,7 +190,13 @@ def votes_of(rows: pd.DataFrame) -> list[Labels]:
 
 
 def adjudicators_of(votes: Sequence[Labels]) -> set[str]:
-    """Coders who voted only where two others disagree: counting their votes would make agreement look lower."""
+    """Coders who voted only where two others disagree: counting their votes would make agreement look lower.
+
+    Only who did so more often than chance explains, given how many statements are disputed, and only while two coders
+    are left: in a small or sparse set somebody meets nothing but disputes without being asked to settle them.
+    """
+    told = [one for one in votes if len(one) > 1]
+    disputed = sum(len(set(one.values())) > 1 for one in told) / max(len(told), 1)
     by_coder: dict[str, list[Labels]] = {}
     for one in votes:
         for coder in one:
@@ -188,9 +204,10 @@ def adjudicators_of(votes: Sequence[Labels]) -> set[str]:
 
     def only_disputed(coder: str) -> bool:
         others = ([label for name, label in one.items() if name != coder] for one in by_coder[coder])
-        return all(len(set(labels)) > 1 for labels in others)
+        return all(len(set(labels)) > 1 for labels in others) and disputed ** len(by_coder[coder]) < _BY_CHANCE
 
-    return {coder for coder in by_coder if only_disputed(coder)}
+    found = {coder for coder in by_coder if only_disputed(coder)}
+    return found if len(by_coder) - len(found) > 1 else set()
 
 
 def _estimates(votes: Sequence[Labels], groups: Sequence[str], how: Resampling) -> dict[str, Estimate]:
@@ -209,11 +226,13 @@ def _coincidences(labels: Labels) -> FloatArray:
 
 
 def _against_rest(labels: Labels) -> FloatArray:
+    """Each coder's label against what the others name most; where they tie, in equal parts against each of those."""
     counts = np.zeros((len(ORDER), len(ORDER)))
     for coder, label in labels.items():
-        rest = majority(other for name, other in labels.items() if name != coder)
-        if rest is not None:
-            counts[column_of(rest), column_of(label)] += 1
+        rest = Counter(other for name, other in labels.items() if name != coder)
+        most = [one for one, times in rest.items() if times == max(rest.values())]
+        for one in most:
+            counts[column_of(one), column_of(label)] += 1 / len(most)
     return counts
 
 

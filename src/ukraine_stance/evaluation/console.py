@@ -8,7 +8,7 @@ from rich.table import Table
 from ukraine_stance.evaluation.agreement import Agreement
 from ukraine_stance.evaluation.reliability import RELIABILITY_WORDS
 from ukraine_stance.evaluation.results import Comparison, Evaluation, PartResult
-from ukraine_stance.evaluation.uncertainty import Estimate
+from ukraine_stance.evaluation.uncertainty import ENOUGH_GROUPS, Estimate
 from ukraine_stance.labels import ORDER
 
 _AGREEMENT = {
@@ -90,6 +90,8 @@ def agreement_tables(parts: Sequence[Agreement]) -> Iterator[Table | str]:
     yield from (table, by_label)
     for part in parts:
         yield from (f"{part.part}: Cohen's kappa of {pair}: {shown(kappa)}" for pair, kappa in part.kappas.items())
+        if part.groups < ENOUGH_GROUPS:
+            yield f"note: {part.part}: only {part.groups} groups (articles, pages): the intervals are too narrow"
         if part.adjudicators:
             yield f"note: {part.part}: {', '.join(part.adjudicators)} saw only disputed statements and is left out"
         if part.estimates["agreement"].value == 1:
@@ -108,7 +110,7 @@ def ceiling_words(result: PartResult) -> str:
     """What the coders' own agreement allows a model to reach, or that it is unknown."""
     if result.ceiling is None:
         return "no statement here has the votes of two coders: how well a coder would do is unknown"
-    return f"one coder against the others reaches macro-F1 {shown(result.ceiling)}: what a model can be asked for"
+    return f"for comparison, one coder against the others reaches macro-F1 {shown(result.ceiling)}"
 
 
 def shown(estimate: Estimate) -> str:

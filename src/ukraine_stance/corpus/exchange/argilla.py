@@ -46,5 +46,8 @@ def _labelling(where: str, record: dict[str, Any]) -> Labelling:
     if not isinstance(fields, dict) or not isinstance(responses, dict):
         raise UserMistake(f"{where}: no fields and responses; export with dataset.records.to_json")
     answers = responses.get(_QUESTION) or []
-    labels = {str(one["user_id"]): str(one["value"]) for one in answers if one.get("value") is not None}
+    labels: dict[str, str] = {}
+    for coder, label in ((str(one["user_id"]), str(one["value"])) for one in answers if one.get("value") is not None):
+        if labels.setdefault(coder, label) != label:
+            raise UserMistake(f"{where}: {coder} gave two labels; keep one of the two responses")
     return labelling(where, record.get("metadata") or {}, fields.get("text"), labels)
