@@ -10,6 +10,7 @@ Every fit appends a line to OUT/scores.jsonl; given again, the fits that stand t
 import argparse
 import json
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from time import perf_counter
 
@@ -117,7 +118,8 @@ def draw(scores: pd.DataFrame, path: Path) -> None:
             panel.plot(found.index, found["mean"], marker="o", color=color, label=name)
             panel.fill_between(found.index, found["min"], found["max"], color=color, alpha=0.15, linewidth=0)
         panel.set_xscale("log")
-        panel.set_xticks(list(found.index), list(map(str, found.index)), rotation=45)
+        sizes = [size for size, after in pairwise([*found.index, np.inf]) if after > 1.2 * size]  # no labels on another
+        panel.set_xticks(sizes, list(map(str, sizes)), rotation=45)
         panel.set_xticks([], minor=True)
         panel.set_title(words)
         panel.set_xlabel("training statements")
