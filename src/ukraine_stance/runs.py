@@ -59,6 +59,11 @@ class Run:
         return self.folder / "predictions.parquet"
 
     @property
+    def evaluation(self) -> Path:
+        """Folder with the page of results and its data."""
+        return self.folder / "evaluation"
+
+    @property
     def mirror(self) -> Path:
         """Which MLflow run mirrors this one, and whether it is complete."""
         return self.folder / "mlflow.json"

@@ -16,7 +16,10 @@ from ukraine_stance.config import ExperimentConfig, resolved_yaml
 from ukraine_stance.corpus import dataset
 from ukraine_stance.corpus.dataset import PARTS, Dataset
 from ukraine_stance.errors import ServiceGone
-from ukraine_stance.evaluation.results import PartResult, gold_columns, measure
+from ukraine_stance.evaluation import behaviour
+from ukraine_stance.evaluation.assessment import Measures, assess
+from ukraine_stance.evaluation.report import write_page
+from ukraine_stance.evaluation.results import Evaluation, gold_columns
 from ukraine_stance.evaluation.uncertainty import Resampling
 from ukraine_stance.files import saying_why_unwritten, write_json
 from ukraine_stance.models.protocol import FitReport, LabelledTexts
@@ -69,23 +72,30 @@ def _fit_and_evaluate(run: Run, config: ExperimentConfig, data: Dataset) -> None
     trained_on = {"data": config.data.model_dump(mode="json"), "seed": config.seed, "sha256": data.learned_sha256}
     trained = classifier.save(model, calibration, trained_on, run.folder)
     write_json(run.history, {"epochs": list(report.history), "facts": _facts(report, calibration.temperature)})
-    how = Resampling(config.evaluation.bootstrap_samples, config.evaluation.confidence_level, config.seed)
-    results, predictions = _evaluate(trained, data, how)
-    metrics = {"model_id": trained.model_id, "parts": [result.as_dict() for result in results]}
-    run.record_results(metrics, predictions)
+    found = _evaluate(trained, config, data)
+    write_page(found, run.evaluation, force=False)
+    metrics = {"model_id": trained.model_id, "parts": [result.as_dict() for result in found.results]}
+    run.record_results(metrics, _predictions(found))
     shutil.rmtree(run.workspace, ignore_errors=True)
 
 
-def _evaluate(trained: StanceClassifier, data: Dataset, how: Resampling) -> tuple[list[PartResult], pd.DataFrame]:
-    results, frames = [], []
-    for name in _EVALUATED:
-        rows = data.part(name)
-        if rows.empty:
-            continue
-        scores = trained.score(list(rows["text"]), list(rows["target"]))
-        results.append(measure(name, rows, scores, how))
-        frames.append(pd.concat([rows[["id", "part", "group", "label"]], scores[list(OUTPUT_COLUMNS)]], axis=1))
-    return results, pd.concat(frames, ignore_index=True)
+def _evaluate(trained: StanceClassifier, config: ExperimentConfig, data: Dataset) -> Evaluation:
+    parts = {name: rows for name in _EVALUATED if not (rows := data.part(name)).empty}
+    asked = config.evaluation
+    wanted = Measures(
+        Resampling(asked.bootstrap_samples, asked.confidence_level, config.seed),
+        tuple(behaviour.read_suites(behaviour.PACKAGED)),
+    )
+    return assess([trained], [config.name], parts, wanted)
+
+
+def _predictions(found: Evaluation) -> pd.DataFrame:
+    """One row per statement of every part, with the model's columns."""
+    frames = [
+        pd.concat([rows[["id", "group", "label"]].assign(part=part), found.predictions[part][0]], axis=1)
+        for part, rows in found.rows.items()
+    ]
+    return pd.concat(frames, ignore_index=True)[["id", "part", "group", "label", *OUTPUT_COLUMNS]]
 
 
 def _publish(project: Project, run: Run, config: ExperimentConfig) -> Mirror | None:

@@ -1,0 +1,79 @@
+"""Which statements models may be judged on: what all of them held out, or a labelled file of the user's."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from ukraine_stance.classifier import StanceClassifier
+from ukraine_stance.config import DataConfig
+from ukraine_stance.corpus import dataset
+from ukraine_stance.corpus.labelled import read_labelled
+from ukraine_stance.corpus.splits import normalised
+from ukraine_stance.errors import UserMistake
+from ukraine_stance.project import Project
+from ukraine_stance.tables import ReadOptions
+
+_HELD_OUT = ("test", "articles")
+
+# Parts by name, and what a reader must know about them before any figure.
+Parts = tuple[dict[str, pd.DataFrame], list[str]]
+
+
+def parts_of_file(project: Project, path: Path, models: Sequence[StanceClassifier], names: Sequence[str]) -> Parts:
+    """The rows of a labelled file as one part that bears the file's name; warns where a model has learned from them.
+
+    Raises UserMistake as `read_labelled` does.
+    """
+    rows = read_labelled(path, ReadOptions())
+    warnings = [
+        warning for model, name in zip(models, names, strict=True) if (warning := _seen(project, rows, model, name))
+    ]
+    if rows["group"].nunique() == len(rows):
+        warnings.append(f"{path}: no two rows share a group; if several come from one article, add a column 'group'")
+    return {path.name: rows}, warnings
+
+
+def held_out_parts(project: Project, models: Sequence[StanceClassifier], names: Sequence[str]) -> Parts:
+    """Test rows, and article rows, that no model learned from or was tuned on.
+
+    Raises UserMistake when the dataset cannot be loaded as a model had it, or the models share no test row.
+    """
+    parts: dict[str, pd.DataFrame] = {}
+    sizes = dict.fromkeys(_HELD_OUT, 0)
+    warnings = []
+    for model, name in zip(models, names, strict=True):
+        data = dataset.load(project, _data_config(model))
+        if data.learned_sha256 != model.trained_on["sha256"]:
+            warnings.append(f"{name}: its training rows have changed since; it may have seen some of these statements")
+        for part in _HELD_OUT:
+            rows = data.part(part)
+            sizes[part] = max(sizes[part], len(rows))
+            if part in parts:
+                rows = parts[part][parts[part]["id"].isin(rows["id"])].reset_index(drop=True)
+            parts[part] = rows
+    for part, rows in parts.items():
+        if len(rows) < sizes[part]:
+            warnings.append(f"{part}: only {len(rows)} of {sizes[part]} statements were held out by every model")
+    if parts["test"].empty:
+        raise UserMistake("the models hold out no common statement; give a labelled file with --data")
+    return {part: rows for part, rows in parts.items() if not rows.empty}, warnings
+
+
+def _seen(project: Project, rows: pd.DataFrame, model: StanceClassifier, name: str) -> str | None:
+    """A warning where the model learned from, or was tuned on, statements that it is now tested on."""
+    try:
+        frame = dataset.load(project, _data_config(model)).frame
+    except UserMistake as fault:
+        return f"{name}: whether it has seen these statements in training cannot be told ({fault})"
+    learned = {normalised(text) for text in frame.loc[frame["part"].isin(("train", "validation")), "text"]}
+    seen = sum(normalised(text) in learned for text in rows["text"])
+    return (
+        f"{name}: has seen {seen} of these {len(rows)} statements in training: its figures are too good"
+        if seen
+        else None
+    )
+
+
+def _data_config(model: StanceClassifier) -> DataConfig:
+    return DataConfig.model_validate(model.trained_on["data"], strict=False)
