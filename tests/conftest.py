@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from ukraine_stance.labels import TARGET
-from ukraine_stance.models import TfidfModel, TransformerModel
+from ukraine_stance.models import EnsembleModel, TfidfModel, TransformerModel
+from ukraine_stance.models.ensemble import EnsembleSettings
 from ukraine_stance.models.protocol import LabelledTexts
 from ukraine_stance.models.tfidf import TfidfSettings
 from ukraine_stance.models.transformer import TransformerSettings
@@ -85,3 +86,12 @@ def new_transformer(tiny_checkpoint: Path) -> Callable[..., TransformerModel]:
         "weight_decay": 0.0, "class_weights": "balanced", "patience": 5, "precision": "fp32", "seed": 2,
     }  # fmt: skip
     return lambda **changed: TransformerModel(TransformerSettings(**{**usual, **changed}))
+
+
+@pytest.fixture(scope="session")
+def new_ensemble(
+    new_tfidf: Callable[..., TfidfModel], new_transformer: Callable[..., TransformerModel]
+) -> Callable[..., EnsembleModel]:
+    """Makes an untrained ensemble of the two; keywords change its settings."""
+    usual = {"folds": 2, "c": 1.0, "seed": 2}
+    return lambda **changed: EnsembleModel(EnsembleSettings(**{**usual, **changed}), (new_tfidf, new_transformer))

@@ -274,6 +274,8 @@ def _flat(values: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]
     for name, value in values.items():
         if isinstance(value, dict):
             yield from _flat(value, f"{prefix}{name}.")
+        elif value is None and not prefix:  # a section that the config lacks
+            continue
         else:
             yield f"{prefix}{name}", value
 

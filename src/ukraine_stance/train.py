@@ -66,7 +66,7 @@ def _start_mirror(project: Project, run: Run, config: ExperimentConfig) -> Mirro
 
 def _fit_and_evaluate(run: Run, config: ExperimentConfig, data: Dataset) -> None:
     training, validation = _labelled(data.part("train")), _labelled(data.part("validation"))
-    model = models.build(config.model, config.seed)
+    model = models.build(config.model, config.seed, config.members)
     report = model.fit(training, validation, run.workspace)
     calibration = fit_temperature(model.predict(validation.texts, validation.targets).probabilities, validation.gold)
     trained_on = {"data": config.data.model_dump(mode="json"), "seed": config.seed, "sha256": data.learned_sha256}
@@ -109,7 +109,9 @@ def _publish(project: Project, run: Run, config: ExperimentConfig) -> Mirror | N
 
 
 def _labelled(rows: pd.DataFrame) -> LabelledTexts:
-    return LabelledTexts(tuple(rows["text"]), tuple(rows["target"]), gold_columns(rows))
+    return LabelledTexts(
+        tuple(rows["text"]), tuple(rows["target"]), gold_columns(rows), tuple(dataset.joined_groups(rows))
+    )
 
 
 def _data_facts(data: Dataset) -> dict[str, Any]:

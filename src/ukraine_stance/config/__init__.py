@@ -4,8 +4,10 @@ from ukraine_stance.config.emission import resolved_yaml
 from ukraine_stance.config.loading import LoadedConfig, load, show
 from ukraine_stance.config.schema import (
     DataConfig,
+    EnsembleConfig,
     EvaluationConfig,
     ExperimentConfig,
+    MemberConfig,
     ModelConfig,
     TfidfConfig,
     TrackingConfig,
@@ -15,9 +17,11 @@ from ukraine_stance.config.schema import (
 
 __all__ = [
     "DataConfig",
+    "EnsembleConfig",
     "EvaluationConfig",
     "ExperimentConfig",
     "LoadedConfig",
+    "MemberConfig",
     "ModelConfig",
     "TfidfConfig",
     "TrackingConfig",

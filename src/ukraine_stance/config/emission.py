@@ -35,6 +35,8 @@ def leaves(config: BaseModel, above: Keys = ()) -> Iterator[tuple[Keys, Plain]]:
         value = getattr(config, key)
         if isinstance(value, BaseModel):
             yield from leaves(value, (*above, key))
+        elif value is None and not above:  # a section that is not there
+            continue
         else:
             yield (*above, key), value
 

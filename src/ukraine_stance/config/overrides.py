@@ -98,5 +98,5 @@ def _meant_path(keys: tuple[str, ...]) -> str:
     if section in keys_of(TOP):
         path = f"{section}.{key}" if section in SECTIONS else section
         return f"'{path}' has no keys below it"
-    owner = next((name for name in SECTIONS if key in keys_of(name)), None)
+    owner = next((name for name in reversed(SECTIONS) if key in keys_of(name)), None)
     return f"did you mean '{owner}.{key}'?" if owner else meant(TOP, section)

@@ -81,7 +81,9 @@ class DataConfig(Section):
 class TfidfConfig(Section):
     """Word and character TF-IDF with logistic regression."""
 
-    family: Literal["tfidf"] = Field(description="Kind of model; decides which other keys the section has.")
+    family: Literal["tfidf"] = Field(
+        default="tfidf", description="Kind of model; decides which other keys the section has."
+    )
     word_ngrams: WordSizes = Field(default=(1, 2), description="Word n-grams, [shortest, longest], in words.")
     char_ngrams: CharSizes | None = Field(
         default=(3, 5),
@@ -102,7 +104,9 @@ class TfidfConfig(Section):
 class TransformerConfig(Section):
     """A pretrained encoder, fine-tuned with a classification head."""
 
-    family: Literal["transformer"] = Field(description="Kind of model; decides which other keys the section has.")
+    family: Literal["transformer"] = Field(
+        default="transformer", description="Kind of model; decides which other keys the section has."
+    )
     checkpoint: Text = Field(
         description="Pretrained weights: a folder or a hub name; a packaged copy is used where there is one."
     )
@@ -136,7 +140,29 @@ class TransformerConfig(Section):
     )
 
 
-ModelConfig = Annotated[TfidfConfig | TransformerConfig, Field(discriminator="family")]
+class EnsembleConfig(Section):
+    """The models of the sections `tfidf` and `transformer`, weighed by a third that learns from their answers."""
+
+    family: Literal["ensemble"] = Field(
+        default="ensemble", description="Kind of model; decides which other keys the section has."
+    )
+    folds: int = Field(
+        default=3,
+        ge=2,
+        le=10,
+        description="Parts of the training statements, groups kept whole: each is answered by members that learned "
+        "from the others, and these answers teach how to weigh the members. Training takes about as many times longer.",
+    )
+    c: float = Field(
+        default=1.0,
+        gt=0,
+        le=1e6,
+        description="Inverse strength of the weighing model's regularisation, no unit: a larger c fits closer.",
+    )
+
+
+MemberConfig = TfidfConfig | TransformerConfig
+ModelConfig = Annotated[TfidfConfig | TransformerConfig | EnsembleConfig, Field(discriminator="family")]
 
 
 class EvaluationConfig(Section):
@@ -173,13 +199,38 @@ class ExperimentConfig(Section):
     seed: int = Field(ge=0, le=2**32 - 1, description="Seed of everything random in the run.")
     data: DataConfig = Field(description="The statements to learn from and to be tested on.")
     model: ModelConfig = Field(description="The model; its family decides which keys it has.")
+    tfidf: TfidfConfig | None = Field(default=None, description="The TF-IDF member of an ensemble.")
+    transformer: TransformerConfig | None = Field(default=None, description="The transformer member of an ensemble.")
     evaluation: EvaluationConfig = Field(default=EvaluationConfig(), description="How the test is reported.")
     tracking: TrackingConfig = Field(default=TrackingConfig(), description="Whether and where MLflow shows the run.")
 
+    @model_validator(mode="after")
+    def _members_of_an_ensemble_alone(self) -> "ExperimentConfig":
+        present = [name for name in MEMBERS if getattr(self, name) is not None]
+        if self.model.family == "ensemble" and len(present) < len(MEMBERS):
+            raise ValueError(f"an ensemble needs the sections {' and '.join(MEMBERS)} beside model")
+        if self.model.family != "ensemble" and present:
+            raise ValueError(f"the section {present[0]} is for the family ensemble alone, not for {self.model.family}")
+        return self
 
-FAMILIES: dict[str, type[Section]] = {"tfidf": TfidfConfig, "transformer": TransformerConfig}
+    @property
+    def members(self) -> tuple[MemberConfig, ...]:
+        """What an ensemble is made of, empty for any other family."""
+        return tuple(member for member in (self.tfidf, self.transformer) if member is not None)
 
+
+FAMILIES: dict[str, type[Section]] = {
+    "tfidf": TfidfConfig,
+    "transformer": TransformerConfig,
+    "ensemble": EnsembleConfig,
+}
+
+# Sections of their own for the members of an ensemble.
+MEMBERS: dict[str, type[Section]] = {"tfidf": TfidfConfig, "transformer": TransformerConfig}
+
+# Where a key stands in several, the last one is named to who misplaced it.
 SECTIONS: dict[str, type[Section] | None] = {
+    **MEMBERS,
     "data": DataConfig,
     "model": None,  # which class, the family says
     "evaluation": EvaluationConfig,

@@ -11,7 +11,7 @@ from pydantic_core import ErrorDetails
 
 from ukraine_stance.config.faults import Fault, Keys, Place, Plain, dotted, found
 from ukraine_stance.config.keys import TOP, keys_of, meant, near_key, nearest_family
-from ukraine_stance.config.schema import FAMILIES, SECTIONS, ExperimentConfig
+from ukraine_stance.config.schema import FAMILIES, MEMBERS, SECTIONS, ExperimentConfig
 from ukraine_stance.config.wording import plain_words
 from ukraine_stance.config.yaml_source import Document
 
@@ -36,6 +36,9 @@ def validate(document: Document, file_family: Plain = None) -> tuple[ExperimentC
     """
     assert document.data is not None
     data, family, faults = _with_family(document.data, document)
+    if family and family != "ensemble":
+        data, foreign = _without_members(data, family, document)
+        faults += foreign
     try:
         config = ExperimentConfig.model_validate(data)
         return (None, faults) if faults else (config, [])
@@ -77,6 +80,14 @@ def _with_family(data: dict[str, Plain], document: Document) -> tuple[dict[str, 
     return data, None, faults
 
 
+def _without_members(data: dict[str, Plain], family: str, document: Document) -> tuple[dict[str, Plain], list[Fault]]:
+    """The data without sections for members that the family does not have, and one fault for each of these."""
+    foreign = [name for name in MEMBERS if data.get(name) is not None]
+    text = f"a section for the family ensemble alone; the model here is {family} (did you mean 'model'?)"
+    faults = [Fault(_place_of((name,), document), name, text) for name in foreign]
+    return {key: value for key, value in data.items() if key not in foreign}, faults
+
+
 def _family_words(section: dict[str, Plain], near: str | None) -> str:
     if "family" not in section:
         return f"missing (choose {_CHOICES})"
@@ -87,6 +98,7 @@ def _finding(raw: ErrorDetails) -> _Finding:
     keys: Keys = raw["loc"]
     if len(keys) > 1 and keys[0] == "model" and keys[1] in FAMILIES:
         keys = (keys[0], *keys[2:])
+    keys = keys or _FAMILY  # the one rule across sections is about the family
     kind = raw["type"]
     if kind == "missing" and isinstance(keys[-1], int):  # pydantic misses the second of a pair, a person the pair
         keys, kind = keys[:-1], "wrong_length"

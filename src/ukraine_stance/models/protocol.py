@@ -21,15 +21,24 @@ Settings = TypeVar("Settings")
 class LabelledTexts:
     """Statements with their gold labels; texts, targets and gold have one length n.
 
-    gold is (n,) column indices into `labels.ORDER`.
+    gold is (n,) column indices into `labels.ORDER`. groups, of length n too, tells what a model must not divide where
+    it makes folds of its own (an article, a contrast group); empty where every statement stands for itself.
     """
 
     texts: tuple[str, ...]
     targets: tuple[str, ...]
     gold: IntArray
+    groups: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.texts)
+
+    def rows(self, chosen: IntArray) -> "LabelledTexts":
+        """The statements of the row numbers chosen, in that order."""
+        texts, targets, groups = (
+            tuple(values[row] for row in chosen) if values else () for values in (self.texts, self.targets, self.groups)
+        )
+        return LabelledTexts(texts, targets, self.gold[chosen], groups)
 
 
 @dataclass(frozen=True, slots=True)
