@@ -19,7 +19,8 @@ class Question:
     """What to ask of which models; without `data`, on what all of them held out.
 
     samples and level make the intervals, whose seed is the first model's own where none is given. cases are folders of
-    behavioural tests that every model is put to; by are columns to slice by besides ours.
+    behavioural tests that every model is put to; by are columns to slice by besides ours; shortcuts are those of
+    evaluation.shortcuts.
     """
 
     names: tuple[str, ...]
@@ -29,6 +30,7 @@ class Question:
     seed: int | None = None
     cases: tuple[Path, ...] = ()
     by: tuple[str, ...] = ()
+    shortcuts: bool = True
 
 
 def evaluate(project: Project, asked: Question) -> Evaluation:
@@ -43,7 +45,7 @@ def evaluate(project: Project, asked: Question) -> Evaluation:
     parts, warnings = (
         parts_of_file(project, asked.data, loaded, shown) if asked.data else held_out_parts(project, loaded, shown)
     )
-    wanted = Measures(Resampling(asked.samples, asked.level, seed), tuple(suites), asked.by)
+    wanted = Measures(Resampling(asked.samples, asked.level, seed), tuple(suites), asked.by, asked.shortcuts)
     return assess(loaded, shown, parts, wanted, warnings)
 
 

@@ -3,6 +3,7 @@ import hashlib
 import json
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,8 @@ from ukraine_stance.errors import UserMistake
 from ukraine_stance.evaluation import report
 from ukraine_stance.evaluation.figures import UNIT_SCALE, Whisker, scale_around_zero, short_names, whisker_plot
 from ukraine_stance.evaluation.report import check_folder, write_page
-from ukraine_stance.evaluation.results import Evaluation, compare, measure
+from ukraine_stance.evaluation.results import Evaluation, compare, gold_columns, measure
+from ukraine_stance.evaluation.shortcuts import PROBES, shortcuts
 from ukraine_stance.evaluation.uncertainty import Estimate, Resampling
 from ukraine_stance.labels import ORDER, TARGET
 
@@ -96,6 +98,23 @@ def rows_of(page: Any) -> list[Any]:
 
 def contents(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+# --- shortcuts ---
+
+
+def test_every_probe_stands_on_the_page_with_every_models_figures(tmp_path: Path) -> None:
+    found = small()
+    rows, how = found.rows["test"], Resampling(samples=100)
+    probed = tuple(shortcuts("test", rows, gold_columns(rows), lambda texts, _: np.arange(len(texts)) % 3, how))
+    page = page_of(replace(found, shortcuts=(probed, probed)), tmp_path)
+    (table,) = page.xpath("//section[@aria-labelledby='shortcuts']//table")
+    rows = table.xpath("tbody/tr")
+    assert [words(row.xpath("th")[0]) for row in rows] == [probe.name for probe in PROBES]
+    for row, probe in zip(rows, PROBES, strict=True):
+        cells = [words(cell) for cell in row.xpath("td[@class='number']")][1:]
+        assert len(cells) == 6
+        assert [cell == "–" for cell in cells] == [not probe.keeps_gold, not probe.keeps_gold, False] * 2
 
 
 # --- the files ---

@@ -16,6 +16,7 @@ from ukraine_stance.cli.options import (
     Labelled,
     Level,
     NoCases,
+    NoShortcuts,
     Page,
     Root,
     Samples,
@@ -75,6 +76,7 @@ def evaluate_command(
     force: Force = False,
     cases: Cases = None,
     no_cases: NoCases = False,
+    no_shortcuts: NoShortcuts = False,
     by: By = None,
     samples: Samples = 2000,
     level: Level = 0.95,
@@ -84,7 +86,8 @@ def evaluate_command(
     """Metrics with intervals on what the model held out, or on a labelled file."""
     from ukraine_stance.evaluate import Question
 
-    asked = Question((model,), data, samples, level, seed, _case_folders(cases, no_cases), tuple(by or ()))
+    folders = _case_folders(cases, no_cases)
+    asked = Question((model,), data, samples, level, seed, folders, tuple(by or ()), not no_shortcuts)
     _evaluate(asked, out, as_json, force, root)
 
 
@@ -97,6 +100,7 @@ def compare_command(
     force: Force = False,
     cases: Cases = None,
     no_cases: NoCases = False,
+    no_shortcuts: NoShortcuts = False,
     by: By = None,
     samples: Samples = 2000,
     level: Level = 0.95,
@@ -108,7 +112,8 @@ def compare_command(
         raise typer.BadParameter("compare needs two models or more", param_hint="MODEL")
     from ukraine_stance.evaluate import Question
 
-    asked = Question(tuple(models), data, samples, level, seed, _case_folders(cases, no_cases), tuple(by or ()))
+    folders = _case_folders(cases, no_cases)
+    asked = Question(tuple(models), data, samples, level, seed, folders, tuple(by or ()), not no_shortcuts)
     _evaluate(asked, out, as_json, force, root)
 
 
@@ -151,6 +156,7 @@ def _evaluate(asked: "Question", out: Path | None, as_json: bool, force: bool, r
         behaviour_table,
         comparison_lines,
         result_tables,
+        shortcuts_table,
         slice_tables,
         summary_table,
     )
@@ -169,6 +175,7 @@ def _evaluate(asked: "Question", out: Path | None, as_json: bool, force: bool, r
     print_all(tables(found.results, dict(zip(found.model_ids, found.names, strict=True))))
     print_all(comparison_lines(found.comparisons))
     print_all(slice_tables(found, asked.by))
+    print_all(shortcuts_table(found))
     print_all(behaviour_table(found))
     if page is not None:
         print(page)

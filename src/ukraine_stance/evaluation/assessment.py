@@ -9,18 +9,24 @@ import pandas as pd
 from ukraine_stance.classifier import StanceClassifier
 from ukraine_stance.evaluation import behaviour
 from ukraine_stance.evaluation.results import Evaluation, compare, gold_columns, measure, predicted_columns
+from ukraine_stance.evaluation.shortcuts import ShortcutResult, shortcuts
 from ukraine_stance.evaluation.slices import Slice, slice_columns, slices
 from ukraine_stance.evaluation.uncertainty import Resampling
 from ukraine_stance.labels import ORDER
+from ukraine_stance.models.protocol import IntArray
 
 
 @dataclass(frozen=True, slots=True)
 class Measures:
-    """What to measure beside the metrics: behavioural tests to put the models to, columns to slice by besides ours."""
+    """What to measure beside the metrics: behavioural tests to put the models to, columns to slice by besides ours.
+
+    shortcuts asks every statement again with names masked, and so on: each model answers up to five times.
+    """
 
     how: Resampling = field(default_factory=Resampling)
     suites: tuple[behaviour.Suite, ...] = ()
     by: tuple[str, ...] = ()
+    shortcuts: bool = True
 
 
 def assess(
@@ -36,6 +42,7 @@ def assess(
     """
     results, comparisons = [], []
     sliced: list[list[Slice]] = [[] for _ in models]
+    probed: list[list[ShortcutResult]] = [[] for _ in models]
     predictions: dict[str, list[pd.DataFrame]] = {}
     for part, rows in parts.items():
         scores = [model.score(list(rows["text"]), list(rows["target"])) for model in models]
@@ -45,6 +52,9 @@ def assess(
         columns = slice_columns(rows, wanted.by)
         for found, one in zip(sliced, scores, strict=True):
             found += slices(part, rows, gold_columns(rows), predicted_columns(one), columns, wanted.how)
+        if wanted.shortcuts and part != "validation":  # which a model was tuned on: what it lost there says little
+            for under, model in zip(probed, models, strict=True):
+                under += shortcuts(part, rows, gold_columns(rows), partial(_columns, model), wanted.how)
     tested = [behaviour.run(wanted.suites, partial(_labels, model)) for model in models] if wanted.suites else []
     return Evaluation(
         names=tuple(names),
@@ -56,9 +66,14 @@ def assess(
         warnings=tuple(warnings),
         behaviour=tuple(map(tuple, tested)),
         slices=tuple(map(tuple, sliced)),
+        shortcuts=tuple(map(tuple, probed)) if wanted.shortcuts else (),
     )
 
 
 def _labels(model: StanceClassifier, texts: Sequence[str]) -> list[str]:
     """The model's most probable label for each text, also where it abstains."""
-    return [str(ORDER[column]) for column in predicted_columns(model.score(texts))]
+    return [str(ORDER[column]) for column in _columns(model, texts)]
+
+
+def _columns(model: StanceClassifier, texts: Sequence[str], targets: Sequence[str] | None = None) -> IntArray:
+    return predicted_columns(model.score(texts, targets))

@@ -57,6 +57,27 @@ def slice_tables(found: Evaluation, columns: Sequence[str]) -> Iterator[Table | 
             yield table
 
 
+def shortcuts_table(found: Evaluation) -> Iterator[Table | str]:
+    """What every model loses under each probe, beside its score; nothing where none was asked for."""
+    if not found.shortcuts:
+        return
+    caption = (
+        "lost: macro-F1 before minus after; kept: favor and against answers that stay, of the statements changed.\n"
+        "A model that reads loses little with names masked, and keeps few answers when the sides are swapped."
+    )
+    table = Table(title="shortcuts", title_justify="left", caption=caption, caption_justify="left")
+    for heading in ("model", "part", "changed input", "statements changed", "macro-F1", "lost", "kept"):
+        table.add_column(heading, no_wrap=True)
+    for name, model_id, results in zip(found.names, found.model_ids, found.shortcuts, strict=True):
+        for part in dict.fromkeys(one.part for one in results):
+            score = next(one for one in found.results if (one.part, one.model_id) == (part, model_id))
+            table.add_row(name, part, "none", "", shown(score.estimates["macro_f1"]), "", "")
+            for one in (one for one in results if one.part == part):
+                figures = [shown(one.macro_f1), shown(one.drop)] if one.keeps_gold else ["", ""]
+                table.add_row("", "", one.probe, str(one.changed), *figures, shown(one.kept))
+    yield table
+
+
 def behaviour_table(found: Evaluation) -> Iterator[Table | str]:
     """Pass rates of every suite, a column for each model; nothing where no cases were run."""
     if not found.behaviour:

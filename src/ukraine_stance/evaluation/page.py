@@ -142,6 +142,7 @@ def _context(found: Evaluation) -> dict[str, Any]:
         "listing": listing,
         "behaviour": _suites(found),
         "slices": _slices(found),
+        "shortcuts": _shortcuts(found),
         "reliability": list(RELIABILITY),
         "columns": ["id", *part_column, "statement", "gold", *(f"confidence of {name}" for name in found.names)],
     }
@@ -156,6 +157,17 @@ def _slices(found: Evaluation) -> list[dict[str, Any]]:
         row = {"value": first.value, "statements": first.statements, "groups": first.groups, "cells": cells}
         tables.setdefault((first.part, first.column), []).append(row)
     return [{"part": part, "column": column, "rows": rows} for (part, column), rows in tables.items()]
+
+
+def _shortcuts(found: Evaluation) -> list[dict[str, Any]]:
+    """Each probe on each part with every model's score, loss and kept answers."""
+    rows = []
+    for of_models in zip(*found.shortcuts, strict=True):
+        first = of_models[0]
+        cells = [_Cell.of(figure) for one in of_models for figure in (one.macro_f1, one.drop, one.kept)]
+        about = {name: getattr(first, name) for name in ("part", "probe", "about", "changed", "keeps_gold")}
+        rows.append({**about, "cells": cells})
+    return rows
 
 
 def _suites(found: Evaluation) -> list[dict[str, Any]]:

@@ -15,6 +15,7 @@ from ukraine_stance.evaluation.agreement import ceiling
 from ukraine_stance.evaluation.behaviour import SuiteResult
 from ukraine_stance.evaluation.metrics import confusion
 from ukraine_stance.evaluation.reliability import reliability
+from ukraine_stance.evaluation.shortcuts import ShortcutResult
 from ukraine_stance.evaluation.slices import Slice
 from ukraine_stance.evaluation.uncertainty import (
     ENOUGH_GROUPS,
@@ -82,8 +83,8 @@ class Evaluation:
     """Models on the same statements: results by part and model, and the paired differences of every two models.
 
     rows maps each part to its statements, predictions each part to the models' columns, in the order of `names`;
-    behaviour holds each model's results on every suite of cases, slices each model's on parts of the data, in that
-    order too, or nothing where none was asked for.
+    behaviour holds each model's results on every suite of cases, slices each model's on parts of the data, shortcuts
+    each model's under every probe, in that order too, or nothing where none was asked for.
     """
 
     names: tuple[str, ...]
@@ -95,6 +96,7 @@ class Evaluation:
     warnings: tuple[str, ...]
     behaviour: tuple[tuple[SuiteResult, ...], ...] = ()
     slices: tuple[tuple[Slice, ...], ...] = ()
+    shortcuts: tuple[tuple[ShortcutResult, ...], ...] = ()
 
     @property
     def better(self) -> str:
@@ -120,6 +122,9 @@ class Evaluation:
             },
             "slices": {
                 name: [one.as_dict() for one in found] for name, found in zip(self.names, self.slices, strict=False)
+            },
+            "shortcuts": {
+                name: [one.as_dict() for one in found] for name, found in zip(self.names, self.shortcuts, strict=False)
             },
         }
 
