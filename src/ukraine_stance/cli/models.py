@@ -159,6 +159,7 @@ def _evaluate(asked: "Question", out: Path | None, as_json: bool, force: bool, r
         shortcuts_table,
         slice_tables,
         summary_table,
+        worst_slices_table,
     )
     from ukraine_stance.evaluation.report import check_folder
 
@@ -174,6 +175,7 @@ def _evaluate(asked: "Question", out: Path | None, as_json: bool, force: bool, r
     tables = result_tables if len(asked.names) == 1 else summary_table
     print_all(tables(found.results, dict(zip(found.model_ids, found.names, strict=True))))
     print_all(comparison_lines(found.comparisons))
+    print_all(worst_slices_table(found))
     print_all(slice_tables(found, asked.by))
     print_all(shortcuts_table(found))
     print_all(behaviour_table(found))

@@ -8,6 +8,7 @@ from rich.table import Table
 from ukraine_stance.evaluation.agreement import Agreement
 from ukraine_stance.evaluation.reliability import RELIABILITY_WORDS
 from ukraine_stance.evaluation.results import Comparison, Evaluation, PartResult
+from ukraine_stance.evaluation.slices import worst
 from ukraine_stance.evaluation.uncertainty import ENOUGH_GROUPS, Estimate
 from ukraine_stance.labels import ORDER
 
@@ -16,6 +17,7 @@ _AGREEMENT = {
     "agreement": "equal votes",
     "ceiling_macro_f1": "macro-F1, one coder against the others",
 }
+_WORST = 5
 _HEADLINE = {"macro_f1": "macro-F1", "favor_against_f1": "mean F1 favor+against", "accuracy": "accuracy"}
 
 
@@ -41,6 +43,21 @@ def summary_table(results: Sequence[PartResult], names: dict[str, str]) -> Itera
     yield table
     noted = ((result.part, note) for result in results for note in (*result.notes, ceiling_words(result)))
     yield from dict.fromkeys(f"note: {part}: {note}" for part, note in noted)
+
+
+def worst_slices_table(found: Evaluation) -> Iterator[Table | str]:
+    """Where one model is most surely weak, over all columns of its first part; nothing for several models."""
+    if len(found.names) > 1 or not found.slices:
+        return
+    part = found.results[0].part
+    caption = "by the upper end of the interval; --by COLUMN prints every value, the page all columns"
+    table = Table(title=f"worst slices of {part}", title_justify="left", caption=caption, caption_justify="left")
+    for heading in ("column", "value", "statements", "groups", "accuracy", "macro-F1"):
+        table.add_column(heading, no_wrap=heading != "value")
+    for one in worst([one for one in found.slices[0] if one.part == part], _WORST):
+        figures = (shown(one.accuracy), shown(one.macro_f1))
+        table.add_row(one.column, one.value, str(one.statements), str(one.groups), *figures)
+    yield table
 
 
 def slice_tables(found: Evaluation, columns: Sequence[str]) -> Iterator[Table | str]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from math import isnan
 from typing import Any
 
 import pandas as pd
@@ -68,6 +69,20 @@ def slices(
             of_column.append(Slice(part, column, value, int(there.sum()), len(set(groups)), **estimates))
         found += sorted(of_column, key=lambda one: (one.accuracy.value, -one.statements, one.value))
     return found
+
+
+def worst(found: Sequence[Slice], count: int) -> list[Slice]:
+    """The slices that are most surely bad, whatever their column: by the upper end of the accuracy's interval.
+
+    Those without an interval (one group, all right, all wrong) come last, the lowest accuracy first: three wrong
+    statements of one page say less than forty of two hundred.
+    """
+
+    def key(one: Slice) -> tuple[bool, float, float, int]:
+        unsure = isnan(one.accuracy.high)
+        return unsure, 0.0 if unsure else one.accuracy.high, one.accuracy.value, -one.statements
+
+    return sorted(found, key=key)[:count]
 
 
 def _values(rows: pd.DataFrame, column: str) -> "pd.Series[str]":
