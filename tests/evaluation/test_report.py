@@ -251,7 +251,14 @@ def test_predictions_hold_every_row_of_every_part_and_model(tmp_path: Path) -> N
 
 def test_it_names_target_models_parts_and_the_method_of_the_intervals(tmp_path: Path) -> None:
     said = words(page_of(small(("tfidf-words", "minilm-small")), tmp_path))
-    for expected in (TARGET, "tfidf-words", "minilm-small", "95 % intervals", "percentile bootstrap", "whole groups"):
+    for expected in (
+        TARGET,
+        "tfidf-words",
+        "minilm-small",
+        "95 % intervals",
+        "bootstrap standard error",
+        "whole groups",
+    ):
         assert expected in said
 
 

@@ -129,7 +129,7 @@ def agreement_tables(parts: Sequence[Agreement]) -> Iterator[Table | str]:
     for part in parts:
         yield from (f"{part.part}: Cohen's kappa of {pair}: {shown(kappa)}" for pair, kappa in part.kappas.items())
         if part.groups < ENOUGH_GROUPS:
-            yield f"note: {part.part}: only {part.groups} groups (articles, pages): the intervals are too narrow"
+            yield f"note: {part.part}: only {part.groups} groups (articles, pages): the intervals are wide"
         if part.adjudicators:
             yield f"note: {part.part}: {', '.join(part.adjudicators)} saw only disputed statements and is left out"
         if part.estimates["agreement"].value == 1:

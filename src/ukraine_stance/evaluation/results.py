@@ -205,7 +205,7 @@ def _notes(part: str, gold: IntArray, groups: int) -> tuple[str, ...]:
     if part == "validation":
         notes.append("the model was tuned on it (best epoch, temperature): only the other parts say how good it is")
     if groups < ENOUGH_GROUPS:
-        notes.append(f"only {groups} groups (articles, pages): the intervals are too narrow, the truth is less certain")
+        notes.append(f"only {groups} groups (articles, pages): the intervals are wide, and how wide is uncertain")
     absent = [str(label) for column, label in enumerate(ORDER) if not (gold == column).any()]
     if absent:
         notes.append(f"no gold {' and no gold '.join(absent)}: metrics that need it are undefined here")
@@ -218,7 +218,7 @@ def _verdict(found: Comparison) -> str:
     if np.isnan(difference.low):
         return f"{found.first} and {found.second}: the difference has no interval on these statements"
     low, high = 100 * difference.low, 100 * difference.high
-    caution = " (few groups: the interval is too narrow)" if found.groups < ENOUGH_GROUPS else ""
+    caution = " (few groups: a small-sample interval)" if found.groups < ENOUGH_GROUPS else ""
     if low > 0:
         return f"{found.second} is better than {found.first} by {points} [{low:.1f}, {high:.1f}]{caution}"
     if high < 0:
