@@ -155,6 +155,7 @@ def _evaluate(asked: "Question", out: Path | None, as_json: bool, force: bool, r
     from ukraine_stance.evaluation.console import (
         behaviour_table,
         comparison_lines,
+        repeats_table,
         result_tables,
         shortcuts_table,
         slice_tables,
@@ -175,6 +176,7 @@ def _evaluate(asked: "Question", out: Path | None, as_json: bool, force: bool, r
     tables = result_tables if len(asked.names) == 1 else summary_table
     print_all(tables(found.results, dict(zip(found.model_ids, found.names, strict=True))))
     print_all(comparison_lines(found.comparisons))
+    print_all(repeats_table(found))
     print_all(worst_slices_table(found))
     print_all(slice_tables(found, asked.by))
     print_all(shortcuts_table(found))

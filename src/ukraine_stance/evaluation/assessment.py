@@ -3,15 +3,28 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from os.path import commonprefix
+from typing import Any
 
 import pandas as pd
 
 from ukraine_stance.classifier import StanceClassifier
 from ukraine_stance.evaluation import behaviour
-from ukraine_stance.evaluation.results import Evaluation, compare, gold_columns, measure, predicted_columns
+from ukraine_stance.evaluation.results import (
+    Comparison,
+    Evaluation,
+    Recipe,
+    Repeats,
+    compare,
+    gold_columns,
+    measure,
+    predicted_columns,
+    repeat_results,
+)
 from ukraine_stance.evaluation.shortcuts import ShortcutResult, shortcuts
 from ukraine_stance.evaluation.slices import Slice, slice_columns, slices
 from ukraine_stance.evaluation.uncertainty import Resampling
+from ukraine_stance.files import sha256_json
 from ukraine_stance.labels import ORDER
 from ukraine_stance.models.protocol import IntArray
 
@@ -44,11 +57,18 @@ def assess(
     sliced: list[list[Slice]] = [[] for _ in models]
     probed: list[list[ShortcutResult]] = [[] for _ in models]
     predictions: dict[str, list[pd.DataFrame]] = {}
+    recipes = recipes_of(models, names)
+    repeats: list[Repeats] = []
+    repeat_comparisons: list[Comparison] = []
     for part, rows in parts.items():
         scores = [model.score(list(rows["text"]), list(rows["target"])) for model in models]
         predictions[part] = scores
         results += [measure(part, rows, one, wanted.how) for one in scores]
         comparisons += compare(part, rows, list(zip(names, scores, strict=True)), wanted.how)
+        if len(recipes) < len(models):
+            of_seeds, pairs = repeat_results(part, rows, recipes, scores, wanted.how)
+            repeats += of_seeds
+            repeat_comparisons += pairs
         columns = slice_columns(rows, wanted.by)
         for found, one in zip(sliced, scores, strict=True):
             found += slices(part, rows, gold_columns(rows), predicted_columns(one), columns, wanted.how)
@@ -67,7 +87,37 @@ def assess(
         behaviour=tuple(map(tuple, tested)),
         slices=tuple(map(tuple, sliced)),
         shortcuts=tuple(map(tuple, probed)) if wanted.shortcuts else (),
+        repeats=tuple(repeats),
+        repeat_comparisons=tuple(repeat_comparisons),
     )
+
+
+def recipes_of(models: Sequence[StanceClassifier], names: Sequence[str]) -> list[Recipe]:
+    """Models grouped by what they are but for the seed: settings, data learned from, target; in order of first mention.
+
+    A recipe of several seeds is named by what the names of its models begin with.
+    """
+    members: dict[str, list[int]] = {}
+    for number, model in enumerate(models):
+        learned = {name: value for name, value in model.trained_on.items() if name != "seed"}
+        identity = [model.model.family, _without_seeds(model.model.settings()), learned, model.target]
+        members.setdefault(sha256_json(identity), []).append(number)
+    found: list[Recipe] = []
+    for numbers in members.values():
+        name = names[numbers[0]]
+        if len(numbers) > 1:
+            begins = commonprefix([names[number] for number in numbers])  # noqa: RUF071 - characters are meant
+            common = begins.rstrip("-_. 0123456789/:")
+            name = f"{common or models[numbers[0]].model.family} ({len(numbers)} seeds)"
+        taken = {one.name for one in found}
+        found.append(Recipe(f"{name} {len(found) + 1}" if name in taken else name, tuple(numbers)))
+    return found
+
+
+def _without_seeds(settings: Any) -> Any:  # noqa: ANN401 - JSON
+    if not isinstance(settings, dict):
+        return settings
+    return {name: _without_seeds(value) for name, value in settings.items() if name != "seed"}
 
 
 def _labels(model: StanceClassifier, texts: Sequence[str]) -> list[str]:

@@ -144,6 +144,23 @@ def comparison_lines(comparisons: Sequence[Comparison]) -> Iterator[str]:
     yield from (f"{found.part}: {found.verdict}" for found in comparisons)
 
 
+def repeats_table(found: Evaluation) -> Iterator[Table | str]:
+    """What each config scores on average over seeds, and which is better; nothing where no config has two seeds."""
+    if not found.repeats:
+        return
+    caption = f"intervals: {found.repeats[0].level:.0%}, groups and seeds resampled"
+    table = Table(title="means over seeds", title_justify="left", caption=caption, caption_justify="left")
+    for heading in ("config", "part", "seeds", *_HEADLINE.values(), "macro-F1 of each seed", "SD"):
+        table.add_column(heading, no_wrap=heading != "macro-F1 of each seed")
+    for one in found.repeats:
+        each = " ".join(f"{score:.3f}" for score in one.macro_f1)
+        figures = (shown(one.means[name]) for name in _HEADLINE)
+        spread = "" if math.isnan(one.spread) else f"{one.spread:.3f}"
+        table.add_row(one.name, one.part, str(one.seeds), *figures, each, spread)
+    yield table
+    yield from comparison_lines(found.repeat_comparisons)
+
+
 def ceiling_words(result: PartResult) -> str:
     """What the coders' own agreement allows a model to reach, or that it is unknown."""
     if result.ceiling is None:

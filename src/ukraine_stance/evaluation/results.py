@@ -13,7 +13,7 @@ from scipy.stats import norm
 from ukraine_stance.classifier import PROBABILITY_COLUMNS
 from ukraine_stance.evaluation.agreement import ceiling
 from ukraine_stance.evaluation.behaviour import SuiteResult
-from ukraine_stance.evaluation.metrics import confusion
+from ukraine_stance.evaluation.metrics import confusion, macro_f1
 from ukraine_stance.evaluation.reliability import reliability
 from ukraine_stance.evaluation.shortcuts import ShortcutResult
 from ukraine_stance.evaluation.slices import Slice
@@ -24,6 +24,8 @@ from ukraine_stance.evaluation.uncertainty import (
     bootstrap,
     paired_difference,
     plain_estimate,
+    repeated,
+    repeated_difference,
 )
 from ukraine_stance.labels import ORDER, column_of
 from ukraine_stance.models.protocol import FloatArray, IntArray
@@ -79,12 +81,46 @@ class Comparison:
 
 
 @dataclass(frozen=True, slots=True)
+class Recipe:
+    """Models that one config makes with several seeds: members are their numbers, in the order of the names."""
+
+    name: str
+    members: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Repeats:
+    """One recipe on one part: macro_f1 of each seed and their standard deviation, and every metric's mean.
+
+    The interval of a mean holds both other statements and other seeds; spread is nan with one seed.
+    """
+
+    part: str
+    name: str
+    seeds: int
+    macro_f1: tuple[float, ...]
+    spread: float
+    means: dict[str, Estimate]
+    level: float
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values for JSON; undefined figures are None."""
+        plain = {
+            "macro_f1": [None if np.isnan(one) else one for one in self.macro_f1],
+            "spread": None if np.isnan(self.spread) else self.spread,
+            "means": {name: plain_estimate(found) for name, found in self.means.items()},
+        }
+        return {**asdict(self), **plain}
+
+
+@dataclass(frozen=True, slots=True)
 class Evaluation:
     """Models on the same statements: results by part and model, and the paired differences of every two models.
 
     rows maps each part to its statements, predictions each part to the models' columns, in the order of `names`;
     behaviour holds each model's results on every suite of cases, slices each model's on parts of the data, shortcuts
-    each model's under every probe, in that order too, or nothing where none was asked for.
+    each model's under every probe, in that order too, or nothing where none was asked for. repeats and their
+    comparisons are empty unless a config was trained with several seeds.
     """
 
     names: tuple[str, ...]
@@ -97,6 +133,8 @@ class Evaluation:
     behaviour: tuple[tuple[SuiteResult, ...], ...] = ()
     slices: tuple[tuple[Slice, ...], ...] = ()
     shortcuts: tuple[tuple[ShortcutResult, ...], ...] = ()
+    repeats: tuple[Repeats, ...] = ()
+    repeat_comparisons: tuple[Comparison, ...] = ()
 
     @property
     def better(self) -> str:
@@ -115,6 +153,8 @@ class Evaluation:
             "better": self.better,
             "results": [result.as_dict() for result in self.results],
             "comparisons": [found.as_dict() for found in self.comparisons],
+            "repeats": [found.as_dict() for found in self.repeats],
+            "repeat_comparisons": [found.as_dict() for found in self.repeat_comparisons],
             "warnings": list(self.warnings),
             "behaviour": {
                 name: [suite.as_dict() for suite in suites]
@@ -166,6 +206,27 @@ def compare(
         empty = Comparison(part, first, second, len(rows), count, differences, how.level, "")
         found.append(replace(empty, verdict=_verdict(empty)))
     return found
+
+
+def repeat_results(
+    part: str, rows: pd.DataFrame, recipes: Sequence[Recipe], predictions: Sequence[pd.DataFrame], how: Resampling
+) -> tuple[list[Repeats], list[Comparison]]:
+    """What each recipe scores on average over seeds, and the difference of every two recipes."""
+    gold, groups = gold_columns(rows), list(rows["group"])
+    answers = [[predicted_columns(predictions[number]) for number in recipe.members] for recipe in recipes]
+    count = len(set(groups))
+    found = []
+    for recipe, given in zip(recipes, answers, strict=True):
+        each = tuple(float(macro_f1(confusion(gold, one))) for one in given)
+        spread = float(np.std(each, ddof=1)) if len(each) > 1 else np.nan
+        means = repeated(gold, given, groups, how)
+        found.append(Repeats(part, recipe.name, len(given), each, spread, means, how.level))
+    pairs = []
+    for (one, of_one), (two, of_two) in combinations(zip(recipes, answers, strict=True), 2):
+        differences = repeated_difference(gold, of_one, of_two, groups, how)
+        empty = Comparison(part, one.name, two.name, len(rows), count, differences, how.level, "")
+        pairs.append(replace(empty, verdict=_verdict(empty)))
+    return found, pairs
 
 
 def results_of(metrics: dict[str, Any]) -> list[PartResult]:

@@ -101,6 +101,69 @@ def paired_difference(
     return from_group_counts(pair, differences, how, dict.fromkeys(METRICS, SIGNED))
 
 
+def repeated(
+    gold: IntArray, predicted: Sequence[IntArray], groups: Sequence[str], how: Resampling
+) -> dict[str, Estimate]:
+    """Each metric's mean over repeats of one training (other seeds); the interval is of the mean over all seeds.
+
+    predicted holds one (n,) array for each repeat; groups and repeats are both drawn anew. ValueError when n is 0.
+    """
+    return _of_repeats(gold, [(1.0, predicted)], groups, how, SHARE)
+
+
+def repeated_difference(
+    gold: IntArray, first: Sequence[IntArray], second: Sequence[IntArray], groups: Sequence[str], how: Resampling
+) -> dict[str, Estimate]:
+    """Each metric's mean over the repeats of `second` minus that over the repeats of `first`, groups drawn together."""
+    return _of_repeats(gold, [(-1.0, first), (1.0, second)], groups, how, SIGNED)
+
+
+def _of_repeats(
+    gold: IntArray,
+    sets: Sequence[tuple[float, Sequence[IntArray]]],
+    groups: Sequence[str],
+    how: Resampling,
+    span: Span,
+) -> dict[str, Estimate]:
+    """Signed sum of each set's mean over its repeats; a repeat left out moves the figure as a group left out does."""
+    sizes = [len(predicted) for _, predicted in sets]
+    weights = np.concatenate([np.full(size, sign / size) for (sign, _), size in zip(sets, sizes, strict=True)])
+    counts = np.stack([_group_counts(gold, one, groups) for _, predicted in sets for one in predicted], axis=1)
+    whole, drawn, rest = counts.sum(axis=0), _resampled(counts, how), _each_left_out(counts)
+    drawn_weights = weights * _redrawn(sizes, how)
+    without_one = weights * _one_repeat_left_out(sizes)
+    found = {}
+    for name, metric in METRICS.items():
+        figures = metric(whole)
+        left_out = np.concatenate([metric(rest) @ weights, without_one @ figures])
+        of_draws = (metric(drawn) * drawn_weights).sum(axis=1)
+        found[name] = _estimate(name, figures @ weights, of_draws, left_out, how.level, span)
+    return found
+
+
+def _redrawn(sizes: Sequence[int], how: Resampling) -> FloatArray:
+    """How often each repeat is drawn (samples, m), around 1, spread as repeats of a new training would be."""
+    rng = np.random.default_rng([how.seed, 1])
+    columns = []
+    for size in sizes:
+        times = rng.multinomial(size, np.full(size, 1 / size), size=how.samples).astype(np.float64)
+        columns.append(1 + np.sqrt(size / (size - 1)) * (times - 1) if size > 1 else times)
+    return np.concatenate(columns, axis=1)
+
+
+def _one_repeat_left_out(sizes: Sequence[int]) -> FloatArray:
+    """Factors (r, m) of the repeats' weights, a row for each repeat that can be left out of its set."""
+    rows, start = [], 0
+    for size in sizes:
+        for left_out in range(size if size > 1 else 0):
+            factors = np.ones(sum(sizes))
+            factors[start : start + size] = size / (size - 1)
+            factors[start + left_out] = 0
+            rows.append(factors)
+        start += size
+    return np.array(rows).reshape(len(rows), sum(sizes))
+
+
 def student_interval(
     value: FloatArray, drawn: FloatArray, left_out: FloatArray, level: float, span: Span
 ) -> tuple[FloatArray, FloatArray]:
