@@ -18,7 +18,7 @@ FLOORS = (
     ("config", "corpus"),
     ("models", "calibration", "classifier"),
     ("evaluation", "runs", "tracking", "mlflow_model"),
-    ("train", "evaluate", "suggest", "scoring"),
+    ("train", "evaluate", "promote", "suggest", "scoring"),
     ("cli",),
 )
 ROOMS = [room for floor in FLOORS for room in floor]

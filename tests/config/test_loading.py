@@ -394,8 +394,8 @@ def test_an_override_of_a_list_takes_the_place_of_the_whole_list() -> None:
 @pytest.mark.parametrize(
     ("content", "fault"),
     [
-        ("", "x.yaml:1:1: the file is empty (a config needs name, seed, data and model)"),
-        ("# only a comment\n", "x.yaml:1:1: the file is empty (a config needs name, seed, data and model)"),
+        ("", "x.yaml:1:1: the file is empty (write its keys: key: value)"),
+        ("# only a comment\n", "x.yaml:1:1: the file is empty (write its keys: key: value)"),
         ("- a\n", "x.yaml:1:1: a config is a mapping of keys to values (key: value)"),
         ("\njust words\n", "x.yaml:2:1: a config is a mapping of keys to values (key: value)"),
         ("a: 1\n---\nb: 2\n", "x.yaml:2:1: a second document begins (a config is one document; remove '---')"),

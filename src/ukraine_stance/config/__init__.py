@@ -1,7 +1,8 @@
-"""Configs: one YAML file is one experiment; `load` gives a frozen config or every fault at once."""
+"""Configs: one YAML file is one experiment or the gate's rules; it gives a frozen config or every fault at once."""
 
 from ukraine_stance.config.emission import resolved_yaml
-from ukraine_stance.config.loading import LoadedConfig, load, show
+from ukraine_stance.config.gate import GateConfig
+from ukraine_stance.config.loading import LoadedConfig, load, load_gate, show
 from ukraine_stance.config.schema import (
     DataConfig,
     EnsembleConfig,
@@ -20,6 +21,7 @@ __all__ = [
     "EnsembleConfig",
     "EvaluationConfig",
     "ExperimentConfig",
+    "GateConfig",
     "LoadedConfig",
     "MemberConfig",
     "ModelConfig",
@@ -28,6 +30,7 @@ __all__ = [
     "TransformerConfig",
     "json_schema",
     "load",
+    "load_gate",
     "resolved_yaml",
     "show",
 ]

@@ -1,12 +1,14 @@
 """What a config may say: one frozen model for each section, every key with its meaning, unit and bounds."""
 
+from dataclasses import dataclass
 from pathlib import PurePath
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Generic, Literal, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 SLUG = r"^[a-z0-9]+(-[a-z0-9]+)*$"
 SHA256 = r"^[0-9a-f]{64}$"
+KEY = r"^[a-z0-9][a-z0-9_\-]*$"
 REGISTRY_NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"  # MLflow bars '/' and ':'; '@' divides models:/NAME@ALIAS
 
 DATA_FILE_ENDINGS = (".csv", ".jsonl", ".parquet")
@@ -52,6 +54,25 @@ class Section(BaseModel):
     """A part of a config: frozen, without unknown keys, and no value is turned into another type."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False, validate_default=True)
+
+
+Schema = TypeVar("Schema", bound=Section)
+
+
+@dataclass(frozen=True, slots=True)
+class Layout(Generic[Schema]):
+    """One kind of config file: its schema and the sections in it, as the words about faults need them.
+
+    A section is None where a file may name its keys freely, or where its key `family` says which of `families` it is;
+    that one is called `model`.
+    """
+
+    schema: type[Schema]
+    sections: dict[str, type[Section] | None]
+    families: dict[str, type[Section]]
+
+
+AnyLayout = Layout[Any]
 
 
 class DataConfig(Section):
@@ -219,23 +240,15 @@ class ExperimentConfig(Section):
         return tuple(member for member in (self.tfidf, self.transformer) if member is not None)
 
 
-FAMILIES: dict[str, type[Section]] = {
-    "tfidf": TfidfConfig,
-    "transformer": TransformerConfig,
-    "ensemble": EnsembleConfig,
-}
-
 # Sections of their own for the members of an ensemble.
 MEMBERS: dict[str, type[Section]] = {"tfidf": TfidfConfig, "transformer": TransformerConfig}
 
-# Where a key stands in several, the last one is named to who misplaced it.
-SECTIONS: dict[str, type[Section] | None] = {
-    **MEMBERS,
-    "data": DataConfig,
-    "model": None,  # which class, the family says
-    "evaluation": EvaluationConfig,
-    "tracking": TrackingConfig,
-}
+EXPERIMENT = Layout(
+    ExperimentConfig,
+    # Where a key stands in several, the last one is named to who misplaced it.
+    {**MEMBERS, "data": DataConfig, "model": None, "evaluation": EvaluationConfig, "tracking": TrackingConfig},
+    {"tfidf": TfidfConfig, "transformer": TransformerConfig, "ensemble": EnsembleConfig},
+)
 
 
 def json_schema() -> dict[str, Any]:
