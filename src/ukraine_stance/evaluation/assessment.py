@@ -37,14 +37,14 @@ def assess(
     results, comparisons = [], []
     sliced: list[list[Slice]] = [[] for _ in models]
     predictions: dict[str, list[pd.DataFrame]] = {}
+    columns = {part: slice_columns(rows, wanted.by) for part, rows in parts.items()}  # refused before models run
     for part, rows in parts.items():
         scores = [model.score(list(rows["text"]), list(rows["target"])) for model in models]
         predictions[part] = scores
         results += [measure(part, rows, one, wanted.how) for one in scores]
         comparisons += compare(part, rows, list(zip(names, scores, strict=True)), wanted.how)
-        columns = slice_columns(rows, wanted.by)
         for found, one in zip(sliced, scores, strict=True):
-            found += slices(part, rows, gold_columns(rows), predicted_columns(one), columns, wanted.how)
+            found += slices(part, rows, gold_columns(rows), predicted_columns(one), columns[part], wanted.how)
     tested = [behaviour.run(wanted.suites, partial(_labels, model)) for model in models] if wanted.suites else []
     return Evaluation(
         names=tuple(names),
