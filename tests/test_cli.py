@@ -109,9 +109,14 @@ def test_an_evaluation_is_told_as_json(project: Path, run: Path) -> None:
     assert low <= value <= high
 
 
-def test_a_model_compared_with_itself_cannot_be_told_apart(project: Path, run: Path) -> None:
+def test_a_model_is_not_compared_with_itself(project: Path, run: Path) -> None:
     done = stance("compare", run, run, "--samples", "100", cwd=project)
-    assert done.returncode == 0 and "cannot be told apart" in done.stdout
+    assert done.returncode == 2 and len(done.stderr.splitlines()) == 1 and "are the same model" in done.stderr
+
+
+def test_cases_are_not_both_asked_for_and_left_out(project: Path, run: Path) -> None:
+    done = stance("evaluate", run, "--cases", "mine", "--no-cases", cwd=project)
+    assert done.returncode == 2 and "--no-cases runs none" in done.stderr
 
 
 def test_a_labelled_file_with_a_wrong_label_is_refused_by_row(project: Path, run: Path) -> None:

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Self
 
 import numpy as np
 import pandas as pd
-from pydantic import BaseModel, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, Field, ValidationError, model_validator
 
 from ukraine_stance import models
 from ukraine_stance.calibration import Calibration
@@ -145,13 +145,19 @@ class _Golden(BaseModel):
         return self
 
 
+def _seed_is_a_number(trained_on: dict[str, Any]) -> dict[str, Any]:
+    if not isinstance(trained_on.get("seed", 0), int):
+        raise ValueError(f"seed is {trained_on['seed']!r}, no whole number")
+    return trained_on
+
+
 class _Description(BaseModel):
     """What `save` writes into model.json."""
 
     format: int
     family: str
     target: str
-    trained_on: dict[str, Any]
+    trained_on: Annotated[dict[str, Any], AfterValidator(_seed_is_a_number)]
     labels: tuple[str, ...]
     settings: dict[str, Any]
     calibration: Calibration

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from ukraine_stance import classifier, tracking
 from ukraine_stance.classifier import StanceClassifier
+from ukraine_stance.errors import UserMistake
 from ukraine_stance.evaluation import behaviour
 from ukraine_stance.evaluation.assessment import Measures, assess
 from ukraine_stance.evaluation.held_out import held_out_parts, parts_of_file
@@ -36,10 +37,12 @@ class Question:
 def evaluate(project: Project, asked: Question) -> Evaluation:
     """Score one or several models on the same statements, and compare every two.
 
-    Raises UserMistake when a name is no model, a file cannot be used, or the models held out no common statement.
+    Raises UserMistake when a name is no model, two name the same one, a file cannot be used, or the models held out no
+    common statement.
     """
     suites = behaviour.read_suites(*asked.cases)
     loaded = [classifier.load(tracking.model_folder(project, name)) for name in asked.names]
+    _refuse_doubled(asked.names, loaded)
     shown = _short_names(asked.names, loaded)
     seed = int(loaded[0].trained_on.get("seed", 0)) if asked.seed is None else asked.seed
     parts, warnings = (
@@ -47,6 +50,14 @@ def evaluate(project: Project, asked: Question) -> Evaluation:
     )
     wanted = Measures(Resampling(asked.samples, asked.level, seed), tuple(suites), asked.by, asked.shortcuts)
     return assess(loaded, shown, parts, wanted, warnings)
+
+
+def _refuse_doubled(names: Sequence[str], loaded: Sequence[StanceClassifier]) -> None:
+    first: dict[str, str] = {}
+    for name, model in zip(names, loaded, strict=True):
+        if model.model_id in first:
+            raise UserMistake(f"{first[model.model_id]} and {name} are the same model ({model.model_id}); name it once")
+        first[model.model_id] = name
 
 
 def _short_names(names: Sequence[str], loaded: Sequence[StanceClassifier]) -> list[str]:

@@ -67,6 +67,13 @@ def test_a_year_with_gaps_is_a_whole_number() -> None:
     assert {one.value for one in found} == {"2024", UNKNOWN}
 
 
+@pytest.mark.parametrize("absent", [None, float("nan"), pd.NA, pd.NaT, "", "  "], ids=repr)
+def test_what_is_absent_is_one_slice_also_beside_lists(absent: object) -> None:
+    frame = rows(3, holder=pd.Series([absent, [1, 2], np.array([3, 4])], dtype=object))
+    found = slices("test", frame, np.array([0, 1, 2]), np.array([0, 1, 2]), ["holder"], HOW)
+    assert {one.value for one in found} == {UNKNOWN, "[1, 2]", "[3 4]"}
+
+
 def test_our_columns_are_sliced_where_they_hold_something_and_any_other_is_asked_for() -> None:
     frame = rows(2, aspect=["troops", None], outlet=[None, None], paper=["a", "b"])
     assert slice_columns(frame) == ["aspect", "length"]

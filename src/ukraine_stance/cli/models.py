@@ -145,6 +145,8 @@ def score_command(
 
 def _case_folders(own: list[Path] | None, none: bool) -> tuple[Path, ...]:
     """Folders of behavioural tests: ours, then the user's."""
+    if own and none:
+        raise typer.BadParameter("--cases runs cases and --no-cases runs none; give one of them", param_hint="--cases")
     from ukraine_stance.evaluation.behaviour import PACKAGED
 
     return () if none else (PACKAGED, *(own or ()))

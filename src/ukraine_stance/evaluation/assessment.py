@@ -60,6 +60,7 @@ def assess(
     recipes = recipes_of(models, names)
     repeats: list[Repeats] = []
     repeat_comparisons: list[Comparison] = []
+    columns = {part: slice_columns(rows, wanted.by) for part, rows in parts.items()}  # refused before models run
     for part, rows in parts.items():
         scores = [model.score(list(rows["text"]), list(rows["target"])) for model in models]
         predictions[part] = scores
@@ -69,9 +70,8 @@ def assess(
             of_seeds, pairs = repeat_results(part, rows, recipes, scores, wanted.how)
             repeats += of_seeds
             repeat_comparisons += pairs
-        columns = slice_columns(rows, wanted.by)
         for found, one in zip(sliced, scores, strict=True):
-            found += slices(part, rows, gold_columns(rows), predicted_columns(one), columns, wanted.how)
+            found += slices(part, rows, gold_columns(rows), predicted_columns(one), columns[part], wanted.how)
         if wanted.shortcuts and part != "validation":  # which a model was tuned on: what it lost there says little
             for under, model in zip(probed, models, strict=True):
                 under += shortcuts(part, rows, gold_columns(rows), partial(_columns, model), wanted.how)

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
+from pydantic import ValidationError
 
 from ukraine_stance.classifier import StanceClassifier
 from ukraine_stance.config import DataConfig
@@ -38,6 +39,8 @@ def parts_of_file(
     warnings = seen + warnings
     if rows["group"].nunique() == len(rows):
         warnings.append(f"{path}: no two rows share a group; if several come from one article, add a column 'group'")
+    elif alone := int((rows["group"] == rows["id"]).sum()):
+        warnings.append(f"{path}: {alone} of {len(rows)} rows give no group: each counts as an article of its own")
     return {path.name: rows}, warnings
 
 
@@ -57,7 +60,7 @@ def held_out_parts(
             data = dataset.load(project, _data_config(model))
         except UserMistake as fault:
             raise UserMistake(f"{name}: {fault}") from fault
-        if data.learned_sha256 != model.trained_on["sha256"]:
+        if data.learned_sha256 != model.trained_on.get("sha256"):
             warnings.append(f"{name}: its training rows have changed since; it may have seen some of these statements")
         for part in _HELD_OUT:
             rows = data.part(part)
@@ -90,4 +93,7 @@ def _seen(project: Project, rows: pd.DataFrame, model: StanceClassifier, name: s
 
 
 def _data_config(model: StanceClassifier) -> DataConfig:
-    return DataConfig.model_validate(model.trained_on["data"], strict=False)
+    try:
+        return DataConfig.model_validate(model.trained_on["data"], strict=False)
+    except (KeyError, ValidationError) as fault:
+        raise UserMistake(f"model {model.model_id} does not tell in model.json what data it was trained on") from fault

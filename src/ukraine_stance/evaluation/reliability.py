@@ -10,7 +10,7 @@ import numpy as np
 
 from ukraine_stance.evaluation.metrics import Metric
 from ukraine_stance.evaluation.uncertainty import LOSS, Estimate, Resampling, Span, from_group_counts
-from ukraine_stance.models.protocol import FloatArray, IntArray
+from ukraine_stance.models.protocol import FloatArray, IntArray, first_improbable
 
 BINS = 15
 
@@ -90,11 +90,6 @@ def group_sums(probabilities: FloatArray, gold: IntArray, groups: Sequence[str])
 
 def check_probabilities(probabilities: FloatArray) -> None:
     """Raise ValueError unless every row is three probabilities that add up to 1 (to a thousandth)."""
-    wrong = ~(
-        np.isfinite(probabilities).all(axis=1)
-        & (probabilities >= 0).all(axis=1)
-        & (np.abs(probabilities.sum(axis=1) - 1) < 1e-3)
-    )
-    if wrong.any():
-        row = int(np.flatnonzero(wrong)[0])
+    row = first_improbable(probabilities)
+    if row is not None:
         raise ValueError(f"row {row}: {probabilities[row].tolist()} are no probabilities of three labels")

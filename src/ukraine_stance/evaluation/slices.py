@@ -89,15 +89,14 @@ def _values(rows: pd.DataFrame, column: str) -> "pd.Series[str]":
     derive = _DERIVED.get(column)
     if derive is not None and column not in rows:
         return pd.Series([derive(text) for text in rows["text"]], index=rows.index)
-    plain = rows[column].map(_plain)
+    plain = rows[column].map(_plain).where(rows[column].notna(), UNKNOWN)
     kept = plain[plain != UNKNOWN].value_counts(sort=True).index[:_MOST_VALUES]
     return plain.where(plain.isin([*kept, UNKNOWN]), OTHERS)
 
 
 def _plain(value: object) -> str:
-    if value is None or value != value or str(value).strip() == "":
-        return UNKNOWN
-    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+    text = str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+    return text if text.strip() else UNKNOWN
 
 
 def _length(text: str) -> str:
