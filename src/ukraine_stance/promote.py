@@ -62,7 +62,7 @@ def promote(
         return Promotion(model, champion)
     parts, warnings = _parts(project, rules, loaded, data)
     how = Resampling(rules.bootstrap_samples, rules.confidence_level, rules.seed)
-    wanted = Measures(how, tuple(suites), rules.slices.columns)
+    wanted = Measures(how, tuple(suites), rules.slices.columns, shortcuts=False)
     found = assess(list(loaded.values()), list(loaded), parts, wanted, warnings)
     decision = gate.decide(rules, found, champion.uri if champion else None)
     if trial:
