@@ -1,6 +1,7 @@
 """The command line as a user meets it: words on stdout, faults on stderr, exit codes."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -53,6 +54,19 @@ def test_the_last_line_of_training_is_the_run_folder(project: Path) -> None:
     folder = Path(done.stdout.splitlines()[-1])
     assert done.returncode == 0 and folder.is_dir() and folder.parent == project / "experiments" / "runs"
     assert "Traceback" not in done.stderr
+
+
+def test_a_run_has_a_card_that_tells_its_figures_and_no_path(project: Path, run: Path) -> None:
+    from huggingface_hub import ModelCard
+
+    card = ModelCard.load(run / "README.md")
+    parts = {part["part"]: part for part in json.loads((run / "metrics.json").read_text())["parts"]}
+    told = {one.metric_name.split(" (")[0]: one.metric_value for one in card.data.eval_results}
+    assert told["macro-F1"] == pytest.approx(parts["test"]["estimates"]["macro_f1"]["value"], abs=1e-4)
+    assert json.loads((run / "model.json").read_text())["model_id"] in card.text
+    assert not [word for word in re.findall(r"/\w[\w/.-]*", card.content) if Path(word).exists() and word != "/"]
+    texts = [json.loads(line)["text"] for path in (project / "data").rglob("*.jsonl") for line in path.open()]
+    assert texts and not [text for text in texts if text in card.content]
 
 
 def test_a_run_is_never_overwritten_unasked(project: Path, run: Path) -> None:

@@ -130,7 +130,7 @@ def test_a_run_is_mirrored_in_a_server(server: Server, mirrored: Run) -> None:
     assert shown.data.tags["stance.data_sha256"] == read_json(run.provenance)["data"]["sha256"]
     assert shown.inputs.dataset_inputs[0].dataset.digest == read_json(run.provenance)["data"]["sha256"][:32]
     files = {entry.path for entry in mlflow.MlflowClient(server.uri).list_artifacts(shown.info.run_id)}
-    assert {"config.yaml", "metrics.json", "provenance.json", "predictions.parquet"} <= files
+    assert {"config.yaml", "metrics.json", "provenance.json", "predictions.parquet", "README.md"} <= files
 
 
 def test_a_registered_model_gives_as_many_rows_as_it_is_given(server: Server, mirrored: Run) -> None:

@@ -64,6 +64,11 @@ class Run:
         return self.folder / "evaluation"
 
     @property
+    def card(self) -> Path:
+        """The model card, in the hub's format and under the hub's name for it."""
+        return self.folder / "README.md"
+
+    @property
     def mirror(self) -> Path:
         """Which MLflow run mirrors this one, and whether it is complete."""
         return self.folder / "mlflow.json"

@@ -357,7 +357,9 @@ def _send_figures(client: "MlflowClient", mirror: Mirror, run: Run, config: dict
 def _send_files(client: "MlflowClient", mirror: Mirror, run: Run) -> None:
     for path in (run.config, run.provenance, run.metrics, run.history, run.predictions):
         client.log_artifact(mirror.run_id, str(path))
-    if run.evaluation.is_dir():  # a run of an earlier version has no page
+    if run.card.is_file():  # a run of an earlier version has neither card nor page
+        client.log_artifact(mirror.run_id, str(run.card))
+    if run.evaluation.is_dir():
         client.log_artifacts(mirror.run_id, str(run.evaluation), run.evaluation.name)
 
 

@@ -18,10 +18,11 @@ from ukraine_stance.corpus.dataset import PARTS, Dataset
 from ukraine_stance.errors import ServiceGone
 from ukraine_stance.evaluation import behaviour
 from ukraine_stance.evaluation.assessment import Measures, assess
+from ukraine_stance.evaluation.card import Origin, model_card
 from ukraine_stance.evaluation.report import write_page
 from ukraine_stance.evaluation.results import Evaluation, gold_columns
 from ukraine_stance.evaluation.uncertainty import Resampling
-from ukraine_stance.files import saying_why_unwritten, write_json
+from ukraine_stance.files import read_json, saying_why_unwritten, write_json, write_text
 from ukraine_stance.models.protocol import FitReport, LabelledTexts
 from ukraine_stance.project import Project
 from ukraine_stance.runs import Run
@@ -74,6 +75,7 @@ def _fit_and_evaluate(run: Run, config: ExperimentConfig, data: Dataset) -> None
     write_json(run.history, {"epochs": list(report.history), "facts": _facts(report, calibration.temperature)})
     found = _evaluate(trained, config, data)
     write_page(found, run.evaluation, force=False)
+    write_text(run.card, model_card(found, Origin(config, read_json(run.provenance), data, calibration)))
     metrics = {"model_id": trained.model_id, "parts": [result.as_dict() for result in found.results]}
     run.record_results(metrics, _predictions(found))
     shutil.rmtree(run.workspace, ignore_errors=True)

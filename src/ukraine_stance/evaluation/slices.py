@@ -85,13 +85,18 @@ def worst(found: Sequence[Slice], count: int) -> list[Slice]:
     return sorted(found, key=key)[:count]
 
 
-def _values(rows: pd.DataFrame, column: str) -> "pd.Series[str]":
+def values_of(rows: pd.DataFrame, column: str) -> "pd.Series[str]":
+    """The value of the column in words for every row; `length` is counted where the rows have no such column."""
     derive = _DERIVED.get(column)
     if derive is not None and column not in rows:
-        return pd.Series([derive(text) for text in rows["text"]], index=rows.index)
-    plain = rows[column].map(_plain).where(rows[column].notna(), UNKNOWN)
-    kept = plain[plain != UNKNOWN].value_counts(sort=True).index[:_MOST_VALUES]
-    return plain.where(plain.isin([*kept, UNKNOWN]), OTHERS)
+        return pd.Series([derive(text) for text in rows["text"]], index=rows.index, dtype="str")
+    return rows[column].map(_plain).where(rows[column].notna(), UNKNOWN)
+
+
+def _values(rows: pd.DataFrame, column: str) -> "pd.Series[str]":
+    values = values_of(rows, column)
+    kept = values[values != UNKNOWN].value_counts(sort=True).index[:_MOST_VALUES]
+    return values.where(values.isin([*kept, UNKNOWN]), OTHERS)
 
 
 def _plain(value: object) -> str:
