@@ -16,6 +16,7 @@ from ukraine_stance.corpus.dataset import Dataset
 from ukraine_stance.evaluation.behaviour import SuiteResult
 from ukraine_stance.evaluation.card import Origin, model_card, plain
 from ukraine_stance.evaluation.results import Evaluation, gold_columns, measure, predicted_columns
+from ukraine_stance.evaluation.shortcuts import PROBES, shortcuts
 from ukraine_stance.evaluation.slices import slice_columns, slices
 from ukraine_stance.evaluation.uncertainty import Resampling
 from ukraine_stance.labels import ORDER, TARGET
@@ -79,6 +80,11 @@ def card(*frames: pd.DataFrame, asked: ExperimentConfig | None = None) -> str:
         for part, own in rows.items()
         for one in slices(part, own, gold_columns(own), predicted_columns(scores[part]), slice_columns(own), HOW)
     ]
+    probed = [
+        one
+        for part, own in rows.items()
+        for one in shortcuts(part, own, gold_columns(own), lambda texts, _: np.arange(len(texts)) % 3, HOW)
+    ]
     failures = (("case-1", "the unquotable case"),)
     suite = SuiteResult("negation", "direction", "A negation must change | the label.", 4, 3, 0.3, 0.95, failures)
     found = Evaluation(
@@ -91,6 +97,7 @@ def card(*frames: pd.DataFrame, asked: ExperimentConfig | None = None) -> str:
         warnings=(),
         behaviour=((suite,),),
         slices=(tuple(sliced),),
+        shortcuts=(tuple(probed),),
     )
     return model_card(found, Origin(asked or config(), PROVENANCE, Dataset(frame, "abc123"), Calibration(1.5)))
 
@@ -128,10 +135,10 @@ def test_every_section_is_there_and_every_table_whole() -> None:
     text = card(*usual(), statements("articles", origin="article"))
     assert re.findall(r"^## (.*)$", text, re.MULTILINE) == [
         "What it is for", "What it must not be used for", "Data", "Agreement of the coders", "Figures", "Calibration",
-        "Behaviour", "Where it is worst", "Limits", "How to use it", "Before you publish this folder", "Provenance",
+        "Behaviour", "Shortcuts", "Where it is worst", "Limits", "How to use it", "Before you publish this folder", "Provenance",
         "Licences",
     ]  # fmt: skip
-    assert len(tables(text)) == 10
+    assert len(tables(text)) == 11
 
 
 def tables(text: str) -> list[list[str]]:
@@ -157,7 +164,7 @@ def test_what_is_undefined_is_called_so_and_left_out_of_the_metadata(labels: lis
 def test_a_part_with_few_of_a_label_or_few_groups_stands_among_the_limits() -> None:
     limits = card(*usual()).split("## Limits")[1].split("## How to use it")[0]
     assert "`test` holds 10 `favor`, 10 `against`, 10 `neutral` statements in 30" in limits
-    assert "`test` has 10 groups. With fewer than 40" in limits
+    assert "`test` has 10 groups: with fewer than 40" in limits
     assert "`validation`" not in limits
 
 
@@ -215,7 +222,7 @@ def test_a_model_of_the_users_files_alone_claims_neither_our_data_nor_its_langua
             ("model.checkpoint=velmark/encoder", "model.checkpoint_sha256=null"),
             "velmark/encoder",
             "other",
-            "look it up at https://huggingface.co/velmark/encoder",
+            "look it up on the model hub: velmark/encoder",
         ),
         (("model.checkpoint={folder}", "model.checkpoint_sha256=null"), None, "other", "look it up where it came from"),
         (("model.checkpoint={folder}",), None, "apache-2.0", "all-MiniLM-L6-v2, from which these weights"),
@@ -230,3 +237,20 @@ def test_the_checkpoints_licence_governs_and_a_folder_is_not_named(
     assert (told.get("base_model"), told["license"]) == (base, licence)
     assert said in text and str(tmp_path) not in text
     assert "This is one seed (7)" in text
+
+
+def test_an_ensemble_names_both_its_members_and_the_checkpoint(tmp_path: Path) -> None:
+    text = card(*usual(), asked=config("ensemble"))
+    told = read(text, tmp_path).data.to_dict()
+    assert told["base_model"] == "sentence-transformers/all-MiniLM-L6-v2" and told["license"] == "apache-2.0"
+    assert "A TF-IDF model and a transformer, fine-tuned from `sentence-transformers/all-MiniLM-L6-v2`" in text
+    assert "| scikit-learn |" in text and "| torch |" in text
+    assert "This is one seed (7)" in text and "model's own vocabulary" in text
+
+
+def test_every_probe_of_the_shortcuts_stands_in_the_card() -> None:
+    text = card(*usual())
+    section = text[text.index("## Shortcuts") : text.index("## Where it is worst")]
+    for probe in PROBES:
+        (row,) = [line for line in section.splitlines() if line.startswith(f"| {probe.name} | test |")]
+        assert ("|  |  |" in row) is not probe.keeps_gold

@@ -51,6 +51,10 @@ _MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9
 _LIBRARIES = {
     "tfidf": ("ukraine-stance", "scikit-learn", "skops", "numpy"),
     "transformer": ("ukraine-stance", "torch", "transformers", "tokenizers", "safetensors", "numpy"),
+    "ensemble": (
+        *("ukraine-stance", "scikit-learn", "skops"),
+        *("torch", "transformers", "tokenizers", "safetensors", "numpy"),
+    ),
 }
 
 # What Markdown or the hub's HTML would take for more than text.
@@ -77,18 +81,23 @@ class Origin:
         return set(self.data.frame.loc[self.data.frame["part"].isin(("train", _TUNED_ON)), "origin"])
 
     @property
+    def encoder(self) -> TransformerConfig | None:
+        """The transformer that the model is, or has as a member."""
+        model = self.config.model
+        return model if isinstance(model, TransformerConfig) else self.config.transformer
+
+    @property
     def checkpoint(self) -> str | None:
         """The hub's name of the checkpoint; None where there is none, or where it came from a folder."""
-        model = self.config.model
-        if not isinstance(model, TransformerConfig) or not re.fullmatch(r"[\w.-]+(/[\w.-]+)?", model.checkpoint):
+        encoder = self.encoder
+        if encoder is None or not re.fullmatch(r"[\w.-]+(/[\w.-]+)?", encoder.checkpoint):
             return None
-        return None if Path(model.checkpoint).is_dir() else model.checkpoint
+        return None if Path(encoder.checkpoint).is_dir() else encoder.checkpoint
 
     @property
     def is_minilm(self) -> bool:
         """Whether the checkpoint is the one whose licence is known here, by the hub's name or by its weights."""
-        model = self.config.model
-        known = isinstance(model, TransformerConfig) and model.checkpoint_sha256 == _MINILM_SHA256
+        known = self.encoder is not None and self.encoder.checkpoint_sha256 == _MINILM_SHA256
         return known or self.checkpoint == _MINILM
 
 
@@ -168,7 +177,7 @@ def _licence(origin: Origin) -> tuple[str, str | None]:
     """What the metadata can say in a word, and a name where that word is "other"; the last section says the rest."""
     if "user" in origin.learned:
         return "other", "see-the-section-licences"
-    if not isinstance(origin.config.model, TransformerConfig):
+    if origin.encoder is None:
         return "cc-by-4.0", None
     return ("apache-2.0", None) if origin.is_minilm else ("other", "the-checkpoints-own")
 
@@ -195,6 +204,7 @@ def _context(found: Evaluation, origin: Origin) -> dict[str, Any]:
         "codebook": _codebook(origin),
         "taking_sides": _taking_sides(origin),
         "behaviour": found.behaviour[0] if found.behaviour else (),
+        "shortcuts": found.shortcuts[0] if found.shortcuts else (),
         "few": _FEW,
         "enough_groups": ENOUGH_GROUPS,
         "warnings": found.warnings,
@@ -209,9 +219,16 @@ def _tables(found: Evaluation, origin: Origin, judged: list[PartResult]) -> dict
         "agreement": _table(_AGREEMENT, _agreement_rows(judged, found, origin)),
         "figures": _table(["figure", *parts], _figure_rows(results)),
         "calibration": _table(["figure", *parts], _metric_rows(RELIABILITY_WORDS, results)),
+        "shortcuts": _table(["changed input", "part", "macro-F1", "lost", "answers kept"], _shortcut_rows(found)),
         "behaviour": _table(["test", "what must hold", "passed", "rate"], _behaviour_rows(found)),
         "provenance": _table(["", ""], _provenance_rows(found, origin)),
     }
+
+
+def _shortcut_rows(found: Evaluation) -> Iterator[list[str]]:
+    for one in found.shortcuts[0] if found.shortcuts else ():
+        figures = [shown(one.macro_f1), shown(one.drop)] if one.keeps_gold else ["", ""]
+        yield [one.probe, plain(one.part), *figures, shown(one.kept)]
 
 
 def _table(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
@@ -273,9 +290,9 @@ def _provenance_rows(found: Evaluation, origin: Origin) -> Iterator[list[object]
     yield ["seed", config.seed]
     yield ["data, SHA-256", origin.data.sha256]
     yield ["learned from and tuned on, SHA-256", origin.data.learned_sha256]
-    if isinstance(config.model, TransformerConfig):
+    if origin.encoder is not None:
         yield ["checkpoint", plain(origin.checkpoint) if origin.checkpoint else "a folder of the trainer's"]
-        yield ["checkpoint's weights, SHA-256", config.model.checkpoint_sha256 or "held to none"]
+        yield ["checkpoint's weights, SHA-256", origin.encoder.checkpoint_sha256 or "held to none"]
     yield ["Python", provenance["python"]]
     yield from ([name, provenance["versions"].get(name, "absent")] for name in _LIBRARIES[config.model.family])
 
