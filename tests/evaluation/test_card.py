@@ -135,8 +135,8 @@ def test_every_section_is_there_and_every_table_whole() -> None:
     text = card(*usual(), statements("articles", origin="article"))
     assert re.findall(r"^## (.*)$", text, re.MULTILINE) == [
         "What it is for", "What it must not be used for", "Data", "Agreement of the coders", "Figures", "Calibration",
-        "Behaviour", "Shortcuts", "Where it is worst", "Limits", "How to use it", "Before you publish this folder", "Provenance",
-        "Licences",
+        "Behaviour", "Shortcuts", "Where it is worst", "Limits", "How to use it", "Before you publish this folder",
+        "Provenance", "Licences",
     ]  # fmt: skip
     assert len(tables(text)) == 11
 
