@@ -193,9 +193,13 @@ def _slice_finding(rules: GateConfig, part: str, column: str, slices: list[Slice
         return Finding(rule, _UNDEFINED, "value", "at least", floor, words=least)
     judged.sort(key=lambda one: (not math.isnan(one.accuracy.value), one.accuracy.value))
     below = [one for one in judged if not one.accuracy.value >= floor]
-    worst = "; ".join(f"{one.value} {one.accuracy.value:.3f} of {one.statements}" for one in below or judged[:1])
+    worst = "; ".join(f"{one.value} {_accuracy(one)} of {one.statements}" for one in below or judged[:1])
     words = f"{len(below)} of {len(judged)} slices below: {worst}" if below else f"the worst of {len(judged)}: {worst}"
     return Finding(rule, judged[0].accuracy, "value", "at least", floor, words=words)
+
+
+def _accuracy(one: Slice) -> str:
+    return "undefined" if math.isnan(one.accuracy.value) else f"{one.accuracy.value:.3f}"
 
 
 def _compact(findings: list[Finding], left_out: int) -> str:
