@@ -105,7 +105,7 @@ def save(model: StanceModel, calibration: Calibration, trained_on: dict[str, Any
         "settings": model.settings(),
         "calibration": asdict(calibration),
         "files": hashes,
-        "versions": _versions(),
+        "versions": versions(),
     }
     identity = [fresh.fingerprint(), described["settings"], described["calibration"], TARGET]
     model_id = f"{model.family}-{sha256_json(identity)[:12]}"
@@ -211,7 +211,7 @@ def _check_golden(folder: Path, classifier: StanceClassifier, described: _Descri
     scored = classifier.score(described.golden.texts)[list(PROBABILITY_COLUMNS)].to_numpy()
     difference = float(np.abs(scored - np.asarray(described.golden.probabilities)).max())
     if not difference <= _GOLDEN_TOLERANCE:  # nan is not within it
-        now = _versions()
+        now = versions()
         changed = [
             f"{name} {was} -> {now.get(name, 'absent')}"
             for name, was in described.versions.items()
@@ -250,7 +250,8 @@ def _texts(frame: pd.DataFrame) -> list[str]:
     return [str(text) for text in texts]
 
 
-def _versions() -> dict[str, str]:
+def versions() -> dict[str, str]:
+    """Versions installed here of the libraries that a model's answers may depend on."""
     return {name: _version(name) for name in _LIBRARIES}
 
 

@@ -22,6 +22,7 @@ from ukraine_stance.runs import Run, read_metrics
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
+    from mlflow.entities import Metric
     from mlflow.entities.model_registry import ModelVersion
 
 _MODEL_NAME = "stance-model"
@@ -123,9 +124,38 @@ def publish(project: Project, run: Run, config: dict[str, Any]) -> Mirror:
         _send_figures(client, mirror, run, config)
         _send_files(client, mirror, run)
         _send_model(client, mirror, run, config["tracking"]["registered_model"])
-        client.set_tag(mirror.run_id, _PUBLISHED, "true")
-        client.set_terminated(mirror.run_id, "FINISHED")
-        _note(run, mirror, published=True)
+        _close(client, run, mirror)
+        return mirror
+
+
+def publish_cross_validation(project: Project, run: Run, config: dict[str, Any], results: Path) -> Mirror:
+    """Send a finished cross-validation as one run: figures of all rounds together, each round's as a step, and files.
+
+    config is the resolved config as plain values. Again is harmless. Raises ServiceGone as `publish` does.
+    """
+    with _client(project) as client:
+        mirror = _mirror(client, project, run, config)
+        if client.get_run(mirror.run_id).data.tags.get(_PUBLISHED) == "true":
+            return mirror
+        from mlflow.entities import Metric
+
+        found, provenance = read_json(results), read_json(run.provenance)
+        seconds = int(provenance["started_unix"] * 1000)
+        figures = [(name, value, 0) for name, value in _flat_metrics({"parts": [{**found["together"], "part": "all"}]})]
+        for step, one in enumerate(found["rounds"], start=1):
+            figures += [(name, value, step) for name, value in _flat_metrics({"parts": [{**one, "part": "round"}]})]
+        params = {"hold_out": found["hold_out"], "from": found["from"], **dict(_flat(config))}
+        tags = {
+            "stance.run_folder": run.folder.name,
+            "stance.data_sha256": provenance["data"]["sha256"],
+            "mlflow.source.name": "stance cross-validate",
+            "mlflow.source.git.commit": provenance["commit"] or "",
+        }
+        _log(client, mirror, params, [Metric(name, value, seconds, step) for name, value, step in figures], tags)
+        for path in (run.config, run.provenance, run.predictions, results):
+            client.log_artifact(mirror.run_id, str(path))
+        client.log_artifacts(mirror.run_id, str(run.evaluation), run.evaluation.name)
+        _close(client, run, mirror)
         return mirror
 
 
@@ -323,16 +353,34 @@ def _note(run: Run, mirror: Mirror, published: bool) -> None:
     write_json(run.mirror, {"uri": without_password(mirror.uri), "run_id": mirror.run_id, "published": published})
 
 
+def _close(client: "MlflowClient", run: Run, mirror: Mirror) -> None:
+    client.set_tag(mirror.run_id, _PUBLISHED, "true")
+    client.set_terminated(mirror.run_id, "FINISHED")
+    _note(run, mirror, published=True)
+
+
+def _log(
+    client: "MlflowClient", mirror: Mirror, params: dict[str, Any], figures: "list[Metric]", tags: dict[str, str]
+) -> None:
+    from mlflow.entities import Param, RunTag
+
+    said = [Param(name, str(value)[:6000]) for name, value in params.items()]
+    for at in range(0, len(said), 100):
+        client.log_batch(mirror.run_id, params=said[at : at + 100])
+    for at in range(0, len(figures), 1000):
+        client.log_batch(mirror.run_id, metrics=figures[at : at + 1000])
+    client.log_batch(mirror.run_id, tags=[RunTag(name, value) for name, value in tags.items()])
+
+
 def _send_figures(client: "MlflowClient", mirror: Mirror, run: Run, config: dict[str, Any]) -> None:
     import mlflow
-    from mlflow.entities import Metric, Param, RunTag
+    from mlflow.entities import Metric
 
     metrics, provenance = read_metrics(run), read_json(run.provenance)
     seconds = int(provenance["started_unix"] * 1000)
     figures = [Metric(name, value, seconds, 0) for name, value in _flat_metrics(metrics)]
     for step, epoch in enumerate(read_json(run.history)["epochs"], start=1):
         figures += [Metric(name, value, seconds, step) for name, value in epoch.items()]
-    params = [Param(name, str(value)[:6000]) for name, value in _flat(config)]
     tags = {
         "stance.run_folder": run.folder.name,
         "stance.model_id": metrics["model_id"],
@@ -340,11 +388,7 @@ def _send_figures(client: "MlflowClient", mirror: Mirror, run: Run, config: dict
         "mlflow.source.name": "stance train",
         "mlflow.source.git.commit": provenance["commit"] or "",
     }
-    for at in range(0, len(params), 100):
-        client.log_batch(mirror.run_id, params=params[at : at + 100])
-    for at in range(0, len(figures), 1000):
-        client.log_batch(mirror.run_id, metrics=figures[at : at + 1000])
-    client.log_batch(mirror.run_id, tags=[RunTag(name, value) for name, value in tags.items()])
+    _log(client, mirror, dict(_flat(config)), figures, tags)
     import pandas as pd
 
     rows = pd.read_parquet(run.predictions, columns=["id", "part", "label"])

@@ -6,11 +6,9 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
-from ukraine_stance import classifier, models, runs, tracking
-from ukraine_stance.calibration import fit_temperature
+from ukraine_stance import fitting, runs, tracking
 from ukraine_stance.classifier import OUTPUT_COLUMNS, StanceClassifier
 from ukraine_stance.config import ExperimentConfig, resolved_yaml
 from ukraine_stance.corpus import dataset
@@ -20,10 +18,9 @@ from ukraine_stance.evaluation import behaviour
 from ukraine_stance.evaluation.assessment import Measures, assess
 from ukraine_stance.evaluation.card import Origin, model_card
 from ukraine_stance.evaluation.report import write_page
-from ukraine_stance.evaluation.results import Evaluation, gold_columns
+from ukraine_stance.evaluation.results import Evaluation
 from ukraine_stance.evaluation.uncertainty import Resampling
 from ukraine_stance.files import read_json, saying_why_unwritten, write_json, write_text
-from ukraine_stance.models.protocol import FitReport, LabelledTexts
 from ukraine_stance.project import Project
 from ukraine_stance.runs import Run
 from ukraine_stance.tracking import Mirror
@@ -66,17 +63,14 @@ def _start_mirror(project: Project, run: Run, config: ExperimentConfig) -> Mirro
 
 
 def _fit_and_evaluate(run: Run, config: ExperimentConfig, data: Dataset) -> None:
-    training, validation = _labelled(data.part("train")), _labelled(data.part("validation"))
-    model = models.build(config.model, config.seed, config.members)
-    report = model.fit(training, validation, run.workspace)
-    calibration = fit_temperature(model.predict(validation.texts, validation.targets).probabilities, validation.gold)
-    trained_on = {"data": config.data.model_dump(mode="json"), "seed": config.seed, "sha256": data.learned_sha256}
-    trained = classifier.save(model, calibration, trained_on, run.folder)
-    write_json(run.history, {"epochs": list(report.history), "facts": _facts(report, calibration.temperature)})
-    found = _evaluate(trained, config, data)
+    training, validation = data.part("train"), data.part("validation")
+    fitted = fitting.fit(config, training, validation, data.learned_sha256, run.folder, run.workspace)
+    write_json(run.history, {"epochs": list(fitted.history), "facts": fitted.facts})
+    found = _evaluate(fitted.classifier, config, data)
     write_page(found, run.evaluation, force=False)
-    write_text(run.card, model_card(found, Origin(config, read_json(run.provenance), data, calibration)))
-    metrics = {"model_id": trained.model_id, "parts": [result.as_dict() for result in found.results]}
+    origin = Origin(config, read_json(run.provenance), data, fitted.classifier.calibration)
+    write_text(run.card, model_card(found, origin))
+    metrics = {"model_id": fitted.classifier.model_id, "parts": [result.as_dict() for result in found.results]}
     run.record_results(metrics, _predictions(found))
     shutil.rmtree(run.workspace, ignore_errors=True)
 
@@ -110,16 +104,6 @@ def _publish(project: Project, run: Run, config: ExperimentConfig) -> Mirror | N
         return None
 
 
-def _labelled(rows: pd.DataFrame) -> LabelledTexts:
-    return LabelledTexts(
-        tuple(rows["text"]), tuple(rows["target"]), gold_columns(rows), tuple(dataset.joined_groups(rows))
-    )
-
-
 def _data_facts(data: Dataset) -> dict[str, Any]:
     rows = {name: dict(Counter(data.part(name)["label"])) for name in PARTS}
     return {"sha256": data.sha256, "rows": rows}
-
-
-def _facts(report: FitReport, temperature: float) -> dict[str, Any]:
-    return {**dict(report.facts), "temperature": float(np.round(temperature, 4))}

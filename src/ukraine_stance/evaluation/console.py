@@ -2,12 +2,13 @@
 
 import math
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 from rich.table import Table
 
 from ukraine_stance.evaluation.agreement import Agreement
 from ukraine_stance.evaluation.reliability import RELIABILITY_WORDS
-from ukraine_stance.evaluation.results import Comparison, Evaluation, PartResult
+from ukraine_stance.evaluation.results import Comparison, Evaluation, PartResult, results_of
 from ukraine_stance.evaluation.slices import worst
 from ukraine_stance.evaluation.uncertainty import ENOUGH_GROUPS, Estimate
 from ukraine_stance.labels import ORDER
@@ -58,6 +59,30 @@ def worst_slices_table(found: Evaluation) -> Iterator[Table | str]:
         figures = (shown(one.accuracy), shown(one.macro_f1))
         table.add_row(one.column, one.value, str(one.statements), str(one.groups), *figures)
     yield table
+
+
+def cross_validation_tables(results: dict[str, Any]) -> Iterator[Table | str]:
+    """A row for each round, one for all predictions together and one for the rounds' spread, then every note."""
+    found = [*results_of({"parts": results["rounds"]}), *results_of({"parts": [results["together"]]})]
+    table = Table(caption=f"intervals: {found[0].level:.0%}, groups resampled", caption_justify="left")
+    for heading in ("tested", "trained on", "statements", "groups", *_HEADLINE.values()):
+        table.add_column(heading, no_wrap=True)
+    trained_on = [str(fit["train"]) for fit in results["fits"]]
+    for one, trained in zip(found, [*trained_on, ""], strict=True):
+        figures = (shown(one.estimates[name]) for name in _HEADLINE)
+        table.add_row(one.part, trained, str(one.statements), str(one.groups), *figures)
+    if len(trained_on) > 1:
+        spread = (_mean_and_sd(results["spread"][name]) for name in _HEADLINE)
+        table.add_row(f"mean (SD) of {len(trained_on)}", "", "", "", *spread)
+    yield table
+    notes = [*results["notes"], *found[-1].notes, ceiling_words(found[-1])]
+    yield from (f"note: {note}" for note in dict.fromkeys(notes))
+
+
+def _mean_and_sd(spread: dict[str, float | None]) -> str:
+    if spread["mean"] is None or spread["sd"] is None:
+        return "undefined"
+    return f"{spread['mean']:.3f} ({spread['sd']:.3f})"
 
 
 def slice_tables(found: Evaluation, columns: Sequence[str]) -> Iterator[Table | str]:
