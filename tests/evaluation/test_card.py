@@ -230,3 +230,14 @@ def test_the_checkpoints_licence_governs_and_a_folder_is_not_named(
     assert (told.get("base_model"), told["license"]) == (base, licence)
     assert said in text and str(tmp_path) not in text
     assert "This is one seed (7)" in text
+
+
+@pytest.mark.parametrize("checkpoint", ["nets/encoder", "./nets/encoder", "/gone/since/encoder", "~/encoder"])
+def test_a_folder_is_not_taken_for_a_name_on_the_hub(
+    checkpoint: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "nets" / "encoder").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path)
+    text = card(*usual(), asked=config("minilm", f"model.checkpoint={checkpoint}", "model.checkpoint_sha256=null"))
+    assert "base_model" not in read(text, tmp_path).data.to_dict()
+    assert "encoder" not in text
