@@ -254,3 +254,14 @@ def test_every_probe_of_the_shortcuts_stands_in_the_card() -> None:
     for probe in PROBES:
         (row,) = [line for line in section.splitlines() if line.startswith(f"| {probe.name} | test |")]
         assert ("|  |  |" in row) is not probe.keeps_gold
+
+
+@pytest.mark.parametrize("checkpoint", ["nets/encoder", "./nets/encoder", "/gone/since/encoder", "~/encoder"])
+def test_a_folder_is_not_taken_for_a_name_on_the_hub(
+    checkpoint: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "nets" / "encoder").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path)
+    text = card(*usual(), asked=config("minilm", f"model.checkpoint={checkpoint}", "model.checkpoint_sha256=null"))
+    assert "base_model" not in read(text, tmp_path).data.to_dict()
+    assert "encoder" not in text

@@ -90,7 +90,7 @@ class GateConfig(Section):
     least_groups: int = Field(
         default=40,
         ge=1,
-        description="Groups (articles, pages) that the statements must come from: how wide the intervals of fewer are, is uncertain.",
+        description="Groups (articles, pages) that the statements must come from; intervals of fewer are uncertain.",
     )
     calibration_error: Share | None = Field(
         default=None, description="Largest expected calibration error, from 0 to 1; null for no rule."
