@@ -171,7 +171,7 @@ def student_interval(
 
     The error is the resamples' standard deviation times sqrt(g / (g - 1)), by which groups drawn from a sample vary
     less than groups drawn from the world (Hesterberg 2015). nan where a figure is undefined without one of its groups,
-    or where no group moves it.
+    or where all groups are alike.
     """
     count = len(left_out)
     if count == 1:
@@ -181,7 +181,7 @@ def student_interval(
         moved = (left_out - value) ** 2
         half = student.ppf(0.5 + level / 2, _degrees_of_freedom(moved)) * error
         centre, slope = _log_odds(value, span)
-        sure = np.isfinite(centre) & (error > _NO_SPREAD) & (moved.sum(axis=0) > 0)
+        sure = np.isfinite(centre) & (error > _NO_SPREAD)
         low, high = (np.where(sure, _from_log_odds(centre + side * half * slope, span), nan) for side in (-1, 1))
     return low, high
 
