@@ -21,7 +21,7 @@ class Question:
 
     samples and level make the intervals, whose seed is the first model's own where none is given. cases are folders of
     behavioural tests that every model is put to; by are columns to slice by besides ours; shortcuts are those of
-    evaluation.shortcuts.
+    evaluation.shortcuts; explained is how many of the most confident mistakes are explained word by word.
     """
 
     names: tuple[str, ...]
@@ -32,6 +32,7 @@ class Question:
     cases: tuple[Path, ...] = ()
     by: tuple[str, ...] = ()
     shortcuts: bool = True
+    explained: int = 0
 
 
 def evaluate(project: Project, asked: Question) -> Evaluation:
@@ -48,7 +49,9 @@ def evaluate(project: Project, asked: Question) -> Evaluation:
     parts, warnings = (
         parts_of_file(project, asked.data, loaded, shown) if asked.data else held_out_parts(project, loaded, shown)
     )
-    wanted = Measures(Resampling(asked.samples, asked.level, seed), tuple(suites), asked.by, asked.shortcuts)
+    wanted = Measures(
+        Resampling(asked.samples, asked.level, seed), tuple(suites), asked.by, asked.shortcuts, asked.explained
+    )
     return assess(loaded, shown, parts, wanted, warnings)
 
 

@@ -15,7 +15,7 @@ from ukraine_stance.corpus import dataset
 from ukraine_stance.corpus.dataset import PARTS, Dataset
 from ukraine_stance.errors import ServiceGone
 from ukraine_stance.evaluation import behaviour
-from ukraine_stance.evaluation.assessment import Measures, assess
+from ukraine_stance.evaluation.assessment import EXPLAINED, Measures, assess
 from ukraine_stance.evaluation.card import Origin, model_card
 from ukraine_stance.evaluation.report import write_page
 from ukraine_stance.evaluation.results import Evaluation
@@ -81,6 +81,7 @@ def _evaluate(trained: StanceClassifier, config: ExperimentConfig, data: Dataset
     wanted = Measures(
         Resampling(asked.bootstrap_samples, asked.confidence_level, config.seed),
         tuple(behaviour.read_suites(behaviour.PACKAGED)),
+        explained=EXPLAINED,
     )
     return assess([trained], [config.name], parts, wanted)
 

@@ -87,7 +87,7 @@ def evaluate_command(
     from ukraine_stance.evaluate import Question
 
     folders = _case_folders(cases, no_cases)
-    asked = Question((model,), data, samples, level, seed, folders, tuple(by or ()), not no_shortcuts)
+    asked = Question((model,), data, samples, level, seed, folders, tuple(by or ()), not no_shortcuts, _explained(out))
     _evaluate(asked, out, as_json, force, root)
 
 
@@ -113,7 +113,9 @@ def compare_command(
     from ukraine_stance.evaluate import Question
 
     folders = _case_folders(cases, no_cases)
-    asked = Question(tuple(models), data, samples, level, seed, folders, tuple(by or ()), not no_shortcuts)
+    asked = Question(
+        tuple(models), data, samples, level, seed, folders, tuple(by or ()), not no_shortcuts, _explained(out)
+    )
     _evaluate(asked, out, as_json, force, root)
 
 
@@ -152,11 +154,19 @@ def _case_folders(own: list[Path] | None, none: bool) -> tuple[Path, ...]:
     return () if none else (PACKAGED, *(own or ()))
 
 
+def _explained(out: Path | None) -> int:
+    """How many mistakes to explain: the page alone shows them."""
+    from ukraine_stance.evaluation.assessment import EXPLAINED
+
+    return EXPLAINED if out else 0
+
+
 def _evaluate(asked: "Question", out: Path | None, as_json: bool, force: bool, root: Path) -> None:
     from ukraine_stance.evaluate import evaluate
     from ukraine_stance.evaluation.console import (
         behaviour_table,
         comparison_lines,
+        error_lines,
         repeats_table,
         result_tables,
         shortcuts_table,
@@ -179,6 +189,7 @@ def _evaluate(asked: "Question", out: Path | None, as_json: bool, force: bool, r
     print_all(tables(found.results, dict(zip(found.model_ids, found.names, strict=True))))
     print_all(comparison_lines(found.comparisons))
     print_all(repeats_table(found))
+    print_all(error_lines(found))
     print_all(worst_slices_table(found))
     print_all(slice_tables(found, asked.by))
     print_all(shortcuts_table(found))

@@ -1,8 +1,10 @@
 """Everything that is measured of models on the same statements, in one place for training, evaluation and the gate."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
+from importlib.util import find_spec
+from itertools import combinations
 from os.path import commonprefix
 from typing import Any
 
@@ -10,6 +12,8 @@ import pandas as pd
 
 from ukraine_stance.classifier import StanceClassifier
 from ukraine_stance.evaluation import behaviour
+from ukraine_stance.evaluation.errors import Disagreements, DoubtedLabels, disagree, doubted_labels
+from ukraine_stance.evaluation.listing import confident_mistakes
 from ukraine_stance.evaluation.results import (
     Comparison,
     Evaluation,
@@ -26,20 +30,25 @@ from ukraine_stance.evaluation.slices import Slice, slice_columns, slices
 from ukraine_stance.evaluation.uncertainty import Resampling
 from ukraine_stance.files import sha256_json
 from ukraine_stance.labels import ORDER
-from ukraine_stance.models.protocol import IntArray
+from ukraine_stance.models.protocol import Explanation, IntArray
+
+# Mistakes that a page explains word by word: as many as a person reads, at dozens of predictions each.
+EXPLAINED = 50
 
 
 @dataclass(frozen=True, slots=True)
 class Measures:
     """What to measure beside the metrics: behavioural tests to put the models to, columns to slice by besides ours.
 
-    shortcuts asks every statement again with names masked, and so on: each model answers up to five times.
+    shortcuts asks every statement again with names masked, and so on: each model answers up to six times.
+    explained is how many of the most confident mistakes are explained word by word.
     """
 
     how: Resampling = field(default_factory=Resampling)
     suites: tuple[behaviour.Suite, ...] = ()
     by: tuple[str, ...] = ()
     shortcuts: bool = True
+    explained: int = 0
 
 
 def assess(
@@ -60,6 +69,9 @@ def assess(
     recipes = recipes_of(models, names)
     repeats: list[Repeats] = []
     repeat_comparisons: list[Comparison] = []
+    disagreements: list[Disagreements] = []
+    doubted: list[DoubtedLabels] = []
+    doubts = find_spec("cleanlab") is not None  # an optional extra
     columns = {part: slice_columns(rows, wanted.by) for part, rows in parts.items()}  # refused before models run
     for part, rows in parts.items():
         scores = [model.score(list(rows["text"]), list(rows["target"])) for model in models]
@@ -72,11 +84,19 @@ def assess(
             repeat_comparisons += pairs
         for found, one in zip(sliced, scores, strict=True):
             found += slices(part, rows, gold_columns(rows), predicted_columns(one), columns[part], wanted.how)
+        given = list(zip(names, scores, models, strict=True))
+        disagreements += [
+            disagree(part, rows, (first, one), (second, two), wanted.how)
+            for (first, one, model), (second, two, other) in combinations(given, 2)
+            if model.model.family != other.model.family
+        ]
+        if doubts:
+            doubted += [doubted_labels(part, rows, (name, one)) for name, one, _ in given]
         if wanted.shortcuts and part != "validation":  # which a model was tuned on: what it lost there says little
             for under, model in zip(probed, models, strict=True):
                 under += shortcuts(part, rows, gold_columns(rows), partial(_columns, model), wanted.how)
     tested = [behaviour.run(wanted.suites, partial(_labels, model)) for model in models] if wanted.suites else []
-    return Evaluation(
+    evaluation = Evaluation(
         names=tuple(names),
         model_ids=tuple(model.model_id for model in models),
         results=tuple(results),
@@ -88,8 +108,23 @@ def assess(
         slices=tuple(map(tuple, sliced)),
         shortcuts=tuple(map(tuple, probed)) if wanted.shortcuts else (),
         repeats=tuple(repeats),
+        disagreements=tuple(disagreements),
+        doubted=tuple(doubted),
         repeat_comparisons=tuple(repeat_comparisons),
     )
+    return replace(evaluation, explanations=_explanations(models, evaluation, wanted.explained))
+
+
+def _explanations(
+    models: Sequence[StanceClassifier], found: Evaluation, count: int
+) -> dict[str, dict[int, tuple[Explanation, ...]]]:
+    """Why every model says what it says of the most confident mistakes of any."""
+    explained: dict[str, dict[int, tuple[Explanation, ...]]] = {}
+    for part, numbers in confident_mistakes(found, count).items():
+        rows = found.rows[part].iloc[numbers]
+        of_models = [model.explain(list(rows["text"]), list(rows["target"])) for model in models]
+        explained[part] = dict(zip(numbers, zip(*of_models, strict=True), strict=True))
+    return explained
 
 
 def recipes_of(models: Sequence[StanceClassifier], names: Sequence[str]) -> list[Recipe]:

@@ -186,6 +186,23 @@ def repeats_table(found: Evaluation) -> Iterator[Table | str]:
     yield from comparison_lines(found.repeat_comparisons)
 
 
+def error_lines(found: Evaluation) -> Iterator[str]:
+    """How models of different families disagree, and how many gold labels each doubts."""
+    for pair in found.disagreements:
+        apart = pair.only_first_right + pair.only_second_right + pair.different_mistakes
+        yield (
+            f"{pair.part}: {pair.first} and {pair.second} differ on {apart} of {pair.statements} statements: "
+            f"{pair.first} alone is right on {pair.only_first_right}, {pair.second} alone on {pair.only_second_right}; "
+            f"both have {pair.same_mistake + pair.different_mistakes} wrong"
+        )
+    for one in found.doubted:
+        if one.listed:
+            yield (
+                f"{one.part}: {len(one.listed)} of {one.statements} gold labels are doubted by {one.model} (cleanlab): "
+                "read them on the page or in --json; most are the model's own mistakes"
+            )
+
+
 def ceiling_words(result: PartResult) -> str:
     """What the coders' own agreement allows a model to reach, or that it is unknown."""
     if result.ceiling is None:

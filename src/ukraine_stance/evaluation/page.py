@@ -11,6 +11,7 @@ import jinja2
 import pandas as pd
 from markupsafe import Markup
 
+from ukraine_stance.evaluation.errors import Disagreements, DoubtedLabels
 from ukraine_stance.evaluation.figures import (
     COLOURS,
     SHAPES,
@@ -21,7 +22,7 @@ from ukraine_stance.evaluation.figures import (
     short_names,
     whisker_plot,
 )
-from ukraine_stance.evaluation.listing import clean, list_statements
+from ukraine_stance.evaluation.listing import beginning, clean, list_statements
 from ukraine_stance.evaluation.metrics import METRICS
 from ukraine_stance.evaluation.reliability import RELIABILITY, RELIABILITY_WORDS
 from ukraine_stance.evaluation.results import Comparison, Evaluation, PartResult
@@ -36,6 +37,7 @@ _HEADLINE = {
 }
 
 _WORST = 10
+_LISTED = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +145,10 @@ def _context(found: Evaluation) -> dict[str, Any]:
         "metrics": list(METRICS),
         "order": [str(label) for label in ORDER],
         "listing": listing,
+        "disagreements": [_differing(found, pair) for pair in found.disagreements],
+        "doubted": [_doubted(found, one) for one in found.doubted if one.listed],
+        "explained": sum(map(len, found.explanations.values())),
+        "methods": _methods(found),
         "behaviour": _suites(found),
         "repeats": found.repeats,
         "repeat_comparisons": found.repeat_comparisons,
@@ -178,6 +184,28 @@ def _worst(found: Evaluation) -> list[dict[str, Any]]:
         about = {name: getattr(first, name) for name in ("part", "column", "value", "statements", "groups")}
         rows.append({**about, "cells": cells})
     return rows
+
+
+def _differing(found: Evaluation, pair: Disagreements) -> dict[str, Any]:
+    """Two families on one part, with the statements on which both are surest."""
+    texts = found.rows[pair.part]["text"]
+    listed = [(one, beginning(clean(str(texts.iloc[one.row])))) for one in pair.listed[:_LISTED]]
+    return {"pair": pair, "listed": listed, "apart": len(pair.listed)}
+
+
+def _doubted(found: Evaluation, doubted: DoubtedLabels) -> dict[str, Any]:
+    texts = found.rows[doubted.part]["text"]
+    listed = [(one, beginning(clean(str(texts.iloc[one.row])))) for one in doubted.listed[:_LISTED]]
+    return {"doubted": doubted, "listed": listed}
+
+
+def _methods(found: Evaluation) -> list[str]:
+    """How each model's words were weighed; the model is named where there are several ways."""
+    first = next((of_models for of_part in found.explanations.values() for of_models in of_part.values()), ())
+    methods = list(dict.fromkeys(explanation.method for explanation in first))
+    if len(methods) < 2:
+        return methods
+    return [f"{name}: {explanation.method}" for name, explanation in zip(found.names, first, strict=True)]
 
 
 def _shortcuts(found: Evaluation) -> list[dict[str, Any]]:

@@ -2,9 +2,9 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from itertools import combinations
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -28,7 +28,10 @@ from ukraine_stance.evaluation.uncertainty import (
     repeated_difference,
 )
 from ukraine_stance.labels import ORDER, column_of
-from ukraine_stance.models.protocol import FloatArray, IntArray
+from ukraine_stance.models.protocol import Explanation, FloatArray, IntArray
+
+if TYPE_CHECKING:
+    from ukraine_stance.evaluation.errors import Disagreements, DoubtedLabels
 
 # Differences below a tenth of a point are nobody's concern: no number of statements is worth finding them.
 _LEAST_DIFFERENCE = 0.001
@@ -120,7 +123,9 @@ class Evaluation:
     rows maps each part to its statements, predictions each part to the models' columns, in the order of `names`;
     behaviour holds each model's results on every suite of cases, slices each model's on parts of the data, shortcuts
     each model's under every probe, in that order too, or nothing where none was asked for. repeats and their
-    comparisons are empty unless a config was trained with several seeds.
+    comparisons are empty unless a config was trained with several seeds. explanations maps each part to some of its row
+    numbers, and these to why each model says what it says. disagreements are those of models of different families,
+    doubted the gold labels that each model doubts, where cleanlab is installed.
     """
 
     names: tuple[str, ...]
@@ -135,6 +140,9 @@ class Evaluation:
     shortcuts: tuple[tuple[ShortcutResult, ...], ...] = ()
     repeats: tuple[Repeats, ...] = ()
     repeat_comparisons: tuple[Comparison, ...] = ()
+    explanations: dict[str, dict[int, tuple[Explanation, ...]]] = field(default_factory=dict)
+    disagreements: "tuple[Disagreements, ...]" = ()
+    doubted: "tuple[DoubtedLabels, ...]" = ()
 
     @property
     def better(self) -> str:
@@ -153,6 +161,16 @@ class Evaluation:
             "better": self.better,
             "results": [result.as_dict() for result in self.results],
             "comparisons": [found.as_dict() for found in self.comparisons],
+            "disagreements": [found.as_dict() for found in self.disagreements],
+            "doubted_labels": [found.as_dict() for found in self.doubted],
+            "explanations": {
+                name: [
+                    {"part": part, "id": str(self.rows[part]["id"].iloc[row]), **of_models[number].as_dict()}
+                    for part, of_part in self.explanations.items()
+                    for row, of_models in of_part.items()
+                ]
+                for number, name in enumerate(self.names)
+            },
             "repeats": [found.as_dict() for found in self.repeats],
             "repeat_comparisons": [found.as_dict() for found in self.repeat_comparisons],
             "warnings": list(self.warnings),

@@ -17,7 +17,9 @@ from sklearn.model_selection import StratifiedGroupKFold
 from ukraine_stance.errors import UserMistake
 from ukraine_stance.files import read_json, write_json
 from ukraine_stance.labels import ORDER
+from ukraine_stance.models.occlusion import explain_by_deletion
 from ukraine_stance.models.protocol import (
+    Explanation,
     FitReport,
     FloatArray,
     LabelledTexts,
@@ -105,6 +107,10 @@ class EnsembleModel:
         given = [member.predict(texts, targets) for member in self._members]
         probabilities = self._weights.probabilities(_features([one.probabilities for one in given]))
         return Prediction(probabilities, np.logical_or.reduce([one.truncated for one in given]))
+
+    def explain(self, texts: Sequence[str], targets: Sequence[str], columns: Sequence[int]) -> list[Explanation]:
+        """Each word by what the score loses when it is cut out of the text: as many predictions as words."""
+        return explain_by_deletion(texts, targets, columns, self.predict)
 
     def save(self, folder: Path) -> None:
         """Write weights.json and a folder for each member, in the form of its family."""
