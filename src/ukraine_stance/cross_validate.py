@@ -13,7 +13,7 @@ from ukraine_stance.corpus import dataset
 from ukraine_stance.corpus.dataset import Dataset
 from ukraine_stance.corpus.hold_out import HeldOut, Plan, Round, plan
 from ukraine_stance.errors import ServiceGone
-from ukraine_stance.evaluation.out_of_fold import OutOfFold, Tested, measure_out_of_fold
+from ukraine_stance.evaluation.out_of_fold import OutOfFold, ScoredRound, measure_out_of_fold
 from ukraine_stance.evaluation.report import write_page
 from ukraine_stance.evaluation.uncertainty import Resampling
 from ukraine_stance.files import replacing, saying_why_unwritten, sha256_json, sole_writer, write_json
@@ -75,7 +75,7 @@ def _fit_and_measure(rounds: Rounds, config: ExperimentConfig, asked: Question, 
             line(f"{at}: trains on {len(one.train)}, validates on {len(one.validation)}, tests {len(ids)}")
             _fit(rounds, number, one, config)
         scores, facts = rounds.read(number, ids)
-        tested.append(Tested(one.name, one.test, scores))
+        tested.append(ScoredRound(one.name, one.test, scores))
         fits.append({**_sizes(one), "facts": facts})
     how = Resampling(config.evaluation.bootstrap_samples, config.evaluation.confidence_level, config.seed)
     model = (config.name, f"cross-validation-{rounds.fingerprint[:12]}")

@@ -62,13 +62,15 @@ def worst_slices_table(found: Evaluation) -> Iterator[Table | str]:
 
 
 def cross_validation_tables(results: dict[str, Any]) -> Iterator[Table | str]:
-    """A row for each round, one for all predictions together and one for the rounds' spread, then every note."""
-    found = [*results_of({"parts": results["rounds"]}), *results_of({"parts": [results["together"]]})]
+    """A row for each round and, of several, one for all together and one for their spread; then every note."""
+    found = results_of({"parts": results["rounds"]})
+    if len(found) > 1:
+        found += results_of({"parts": [results["together"]]})
     table = Table(caption=f"intervals: {found[0].level:.0%}, groups resampled", caption_justify="left")
     for heading in ("tested", "trained on", "statements", "groups", *_HEADLINE.values()):
         table.add_column(heading, no_wrap=True)
     trained_on = [str(fit["train"]) for fit in results["fits"]]
-    for one, trained in zip(found, [*trained_on, ""], strict=True):
+    for one, trained in zip(found, [*trained_on, ""], strict=False):
         figures = (shown(one.estimates[name]) for name in _HEADLINE)
         table.add_row(one.part, trained, str(one.statements), str(one.groups), *figures)
     if len(trained_on) > 1:

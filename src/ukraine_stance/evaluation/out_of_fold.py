@@ -26,7 +26,7 @@ _ABOUT_SPREAD = (
 
 
 @dataclass(frozen=True, slots=True)
-class Tested:
+class ScoredRound:
     """A finished fit: the statements that tested it, with the classifier's columns row by row."""
 
     name: str
@@ -69,7 +69,7 @@ class OutOfFold:
 
 
 def measure_out_of_fold(
-    model: tuple[str, str], part: str, tested: Sequence[Tested], notes: Sequence[str], how: Resampling
+    model: tuple[str, str], part: str, tested: Sequence[ScoredRound], notes: Sequence[str], how: Resampling
 ) -> OutOfFold:
     """Measure the fits one by one and all of their predictions together, as one part named `part`.
 
@@ -100,5 +100,5 @@ def measure_out_of_fold(
     return OutOfFold(together, tuple(measure(one.name, one.rows, one.scores, how) for one in tested), predictions)
 
 
-def _several(tested: Sequence[Tested]) -> tuple[str, ...]:
+def _several(tested: Sequence[ScoredRound]) -> tuple[str, ...]:
     return (HELD_OUT,) if len(tested) > 1 else ()
