@@ -3,9 +3,11 @@
 from ukraine_stance.config.emission import resolved_yaml
 from ukraine_stance.config.loading import LoadedConfig, load, show
 from ukraine_stance.config.schema import (
+    AbstentionConfig,
     DataConfig,
     EvaluationConfig,
     ExperimentConfig,
+    FieldShares,
     ModelConfig,
     TfidfConfig,
     TrackingConfig,
@@ -14,9 +16,11 @@ from ukraine_stance.config.schema import (
 )
 
 __all__ = [
+    "AbstentionConfig",
     "DataConfig",
     "EvaluationConfig",
     "ExperimentConfig",
+    "FieldShares",
     "LoadedConfig",
     "ModelConfig",
     "TfidfConfig",

@@ -140,7 +140,7 @@ def _fault(finding: _Finding, family: str | None, document: Document) -> Fault:
         text = f"missing ({field.description if field else ''})"
     else:
         nullable = field is not None and NoneType in get_args(field.annotation)
-        text = plain_words(finding.kind, finding.context, finding.value, nullable)
+        text = plain_words(finding.kind, {**finding.context, "key": keys[-1]}, finding.value, nullable)
         if keys in {(name,) for name in SECTIONS}:  # a rule across keys
             place = _latest_override(keys, document) or place
     return Fault(place, dotted(keys), text)
