@@ -6,11 +6,13 @@ from pathlib import Path
 
 from ukraine_stance import classifier, tracking
 from ukraine_stance.classifier import StanceClassifier
+from ukraine_stance.config import FieldShares
 from ukraine_stance.evaluation import behaviour
 from ukraine_stance.evaluation.assessment import Measures, assess
 from ukraine_stance.evaluation.held_out import held_out_parts, parts_of_file
 from ukraine_stance.evaluation.results import Evaluation
 from ukraine_stance.evaluation.uncertainty import Resampling
+from ukraine_stance.labels import FIELD_SHARES
 from ukraine_stance.project import Project
 
 
@@ -19,7 +21,8 @@ class Question:
     """What to ask of which models; without `data`, on what all of them held out.
 
     samples and level make the intervals, whose seed is the first model's own where none is given. cases are folders of
-    behavioural tests that every model is put to; by are columns to slice by besides ours.
+    behavioural tests that every model is put to; by are columns to slice by besides ours. field_shares are the labels'
+    shares, in labels.ORDER, in the text that the models are for.
     """
 
     names: tuple[str, ...]
@@ -29,6 +32,7 @@ class Question:
     seed: int | None = None
     cases: tuple[Path, ...] = ()
     by: tuple[str, ...] = ()
+    field_shares: FieldShares = FIELD_SHARES
 
 
 def evaluate(project: Project, asked: Question) -> Evaluation:
@@ -43,7 +47,7 @@ def evaluate(project: Project, asked: Question) -> Evaluation:
     parts, warnings = (
         parts_of_file(project, asked.data, loaded, shown) if asked.data else held_out_parts(project, loaded, shown)
     )
-    wanted = Measures(Resampling(asked.samples, asked.level, seed), tuple(suites), asked.by)
+    wanted = Measures(Resampling(asked.samples, asked.level, seed), tuple(suites), asked.by, asked.field_shares)
     return assess(loaded, shown, parts, wanted, warnings)
 
 

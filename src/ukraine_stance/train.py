@@ -3,6 +3,7 @@
 import logging
 import shutil
 from collections import Counter
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +11,9 @@ import numpy as np
 import pandas as pd
 
 from ukraine_stance import classifier, models, runs, tracking
-from ukraine_stance.calibration import fit_temperature
+from ukraine_stance.calibration import Calibration, choose_threshold, fit_temperature
 from ukraine_stance.classifier import OUTPUT_COLUMNS, StanceClassifier
-from ukraine_stance.config import ExperimentConfig, resolved_yaml
+from ukraine_stance.config import AbstentionConfig, ExperimentConfig, resolved_yaml
 from ukraine_stance.corpus import dataset
 from ukraine_stance.corpus.dataset import PARTS, Dataset
 from ukraine_stance.errors import ServiceGone
@@ -22,7 +23,7 @@ from ukraine_stance.evaluation.report import write_page
 from ukraine_stance.evaluation.results import Evaluation, gold_columns
 from ukraine_stance.evaluation.uncertainty import Resampling
 from ukraine_stance.files import saying_why_unwritten, write_json
-from ukraine_stance.models.protocol import FitReport, LabelledTexts
+from ukraine_stance.models.protocol import FitReport, LabelledTexts, StanceModel
 from ukraine_stance.project import Project
 from ukraine_stance.runs import Run
 from ukraine_stance.tracking import Mirror
@@ -68,15 +69,29 @@ def _fit_and_evaluate(run: Run, config: ExperimentConfig, data: Dataset) -> None
     training, validation = _labelled(data.part("train")), _labelled(data.part("validation"))
     model = models.build(config.model, config.seed)
     report = model.fit(training, validation, run.workspace)
-    calibration = fit_temperature(model.predict(validation.texts, validation.targets).probabilities, validation.gold)
+    calibration = _calibrate(model, validation, list(data.part("validation")["group"]), config.abstention)
     trained_on = {"data": config.data.model_dump(mode="json"), "seed": config.seed, "sha256": data.learned_sha256}
     trained = classifier.save(model, calibration, trained_on, run.folder)
-    write_json(run.history, {"epochs": list(report.history), "facts": _facts(report, calibration.temperature)})
+    write_json(run.history, {"epochs": list(report.history), "facts": _facts(report, calibration)})
     found = _evaluate(trained, config, data)
     write_page(found, run.evaluation, force=False)
     metrics = {"model_id": trained.model_id, "parts": [result.as_dict() for result in found.results]}
     run.record_results(metrics, _predictions(found))
     shutil.rmtree(run.workspace, ignore_errors=True)
+
+
+def _calibrate(
+    model: StanceModel, validation: LabelledTexts, groups: list[str], wanted: AbstentionConfig
+) -> Calibration:
+    """Temperature, and the threshold that is wanted; one that cannot be reached costs a warning, not the training."""
+    probabilities = model.predict(validation.texts, validation.targets).probabilities
+    fitted = fit_temperature(probabilities, validation.gold)
+    if wanted.precision is None and wanted.coverage is None:
+        return fitted
+    found = choose_threshold(fitted, probabilities, validation.gold, groups, wanted.precision, wanted.coverage)
+    if found.choice and not found.choice.reached:
+        logging.getLogger(__name__).warning("%s", found.choice.words)
+    return found
 
 
 def _evaluate(trained: StanceClassifier, config: ExperimentConfig, data: Dataset) -> Evaluation:
@@ -85,6 +100,7 @@ def _evaluate(trained: StanceClassifier, config: ExperimentConfig, data: Dataset
     wanted = Measures(
         Resampling(asked.bootstrap_samples, asked.confidence_level, config.seed),
         tuple(behaviour.read_suites(behaviour.PACKAGED)),
+        field_shares=asked.field_shares,
     )
     return assess([trained], [config.name], parts, wanted)
 
@@ -117,5 +133,8 @@ def _data_facts(data: Dataset) -> dict[str, Any]:
     return {"sha256": data.sha256, "rows": rows}
 
 
-def _facts(report: FitReport, temperature: float) -> dict[str, Any]:
-    return {**dict(report.facts), "temperature": float(np.round(temperature, 4))}
+def _facts(report: FitReport, calibration: Calibration) -> dict[str, Any]:
+    facts = {**dict(report.facts), "temperature": float(np.round(calibration.temperature, 4))}
+    if calibration.choice is not None:
+        facts["abstention"] = {"threshold": calibration.threshold, **asdict(calibration.choice)}
+    return facts

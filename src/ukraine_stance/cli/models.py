@@ -12,6 +12,7 @@ from ukraine_stance.cli.options import (
     By,
     Cases,
     ConfigFile,
+    FieldShares,
     Force,
     Labelled,
     Level,
@@ -79,12 +80,14 @@ def evaluate_command(
     samples: Samples = 2000,
     level: Level = 0.95,
     seed: Seed = None,
+    field_shares: FieldShares = None,
     root: Root = Path(),
 ) -> None:
     """Metrics with intervals on what the model held out, or on a labelled file."""
     from ukraine_stance.evaluate import Question
 
-    asked = Question((model,), data, samples, level, seed, _case_folders(cases, no_cases), tuple(by or ()))
+    folders, shares = _case_folders(cases, no_cases), _shares(field_shares)
+    asked = Question((model,), data, samples, level, seed, folders, tuple(by or ()), shares)
     _evaluate(asked, out, as_json, force, root)
 
 
@@ -101,6 +104,7 @@ def compare_command(
     samples: Samples = 2000,
     level: Level = 0.95,
     seed: Seed = None,
+    field_shares: FieldShares = None,
     root: Root = Path(),
 ) -> None:
     """Paired differences of models on the same statements, with intervals."""
@@ -108,7 +112,8 @@ def compare_command(
         raise typer.BadParameter("compare needs two models or more", param_hint="MODEL")
     from ukraine_stance.evaluate import Question
 
-    asked = Question(tuple(models), data, samples, level, seed, _case_folders(cases, no_cases), tuple(by or ()))
+    folders, shares = _case_folders(cases, no_cases), _shares(field_shares)
+    asked = Question(tuple(models), data, samples, level, seed, folders, tuple(by or ()), shares)
     _evaluate(asked, out, as_json, force, root)
 
 
@@ -130,7 +135,10 @@ def score_command(
     from ukraine_stance.scoring import ScoreJob, score_file
 
     job = ScoreJob(source, out, text_column, prefix, encoding, delimiter, force)
-    summary = score_file(job, classifier.load(tracking.model_folder(project_at(root), model)))
+    loaded = classifier.load(tracking.model_folder(project_at(root), model))
+    summary = score_file(job, loaded)
+    if loaded.calibration.choice and not loaded.calibration.choice.reached:
+        print(f"warning: {loaded.calibration.choice.words}", file=sys.stderr)
     if as_json:
         print(json.dumps(summary.as_dict(), indent=2))
         return
@@ -145,11 +153,20 @@ def _case_folders(own: list[Path] | None, none: bool) -> tuple[Path, ...]:
     return () if none else (PACKAGED, *(own or ()))
 
 
+def _shares(text: str | None) -> tuple[float, float, float]:
+    """The field's shares that an option names, else ours."""
+    from ukraine_stance.evaluation.base_rate import parse_shares
+    from ukraine_stance.labels import FIELD_SHARES
+
+    return parse_shares(text) if text else FIELD_SHARES
+
+
 def _evaluate(asked: "Question", out: Path | None, as_json: bool, force: bool, root: Path) -> None:
     from ukraine_stance.evaluate import evaluate
     from ukraine_stance.evaluation.console import (
         behaviour_table,
         comparison_lines,
+        confidence_tables,
         result_tables,
         slice_tables,
         summary_table,
@@ -167,6 +184,7 @@ def _evaluate(asked: "Question", out: Path | None, as_json: bool, force: bool, r
         return
     tables = result_tables if len(asked.names) == 1 else summary_table
     print_all(tables(found.results, dict(zip(found.model_ids, found.names, strict=True))))
+    print_all(confidence_tables(found))
     print_all(comparison_lines(found.comparisons))
     print_all(slice_tables(found, asked.by))
     print_all(behaviour_table(found))
