@@ -1,6 +1,14 @@
-"""What several rooms test with: a tiny random network, and statements that are easy to tell apart."""
+"""What several rooms test with: a tiny random network, statements that are easy to tell apart, MLflow servers."""
 
-from collections.abc import Callable
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
 from string import ascii_lowercase
@@ -9,10 +17,14 @@ import numpy as np
 import pytest
 
 from ukraine_stance.labels import TARGET
-from ukraine_stance.models import TfidfModel, TransformerModel
+from ukraine_stance.models import EnsembleModel, TfidfModel, TransformerModel
+from ukraine_stance.models.ensemble import EnsembleSettings
 from ukraine_stance.models.protocol import LabelledTexts
 from ukraine_stance.models.tfidf import TfidfSettings
 from ukraine_stance.models.transformer import TransformerSettings
+from ukraine_stance.project import Project
+
+REPOSITORY = Path(__file__).parents[1]
 
 _WORDS = (
     ("we will send", "they promise", "the summit backs"),
@@ -85,3 +97,93 @@ def new_transformer(tiny_checkpoint: Path) -> Callable[..., TransformerModel]:
         "weight_decay": 0.0, "class_weights": "balanced", "patience": 5, "precision": "fp32", "seed": 2,
     }  # fmt: skip
     return lambda **changed: TransformerModel(TransformerSettings(**{**usual, **changed}))
+
+
+@pytest.fixture(scope="session")
+def new_ensemble(
+    new_tfidf: Callable[..., TfidfModel], new_transformer: Callable[..., TransformerModel]
+) -> Callable[..., EnsembleModel]:
+    """Makes an untrained ensemble of the two; keywords change its settings."""
+    usual = {"folds": 2, "c": 1.0, "seed": 2}
+    return lambda **changed: EnsembleModel(EnsembleSettings(**{**usual, **changed}), (new_tfidf, new_transformer))
+
+
+@dataclass
+class Server:
+    """An `mlflow server` of its own folder, on one port."""
+
+    folder: Path
+    port: int
+    process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def uri(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def start(self) -> None:
+        command = [
+            sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(self.port), "--workers", "1",
+            "--backend-store-uri", f"sqlite:///{self.folder / 'mlflow.db'}",
+            "--artifacts-destination", str(self.folder / "artifacts"),
+        ]  # fmt: skip
+        log = (self.folder / "server.log").open("wb")
+        self.process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
+        for _ in range(600):
+            if self._answers():
+                return
+            time.sleep(0.1)
+        raise RuntimeError((self.folder / "server.log").read_text())
+
+    def kill(self) -> None:
+        if self.process is not None:
+            os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()
+            self.process = None
+
+    def _answers(self) -> bool:
+        try:
+            with urllib.request.urlopen(f"{self.uri}/health", timeout=1) as answer:
+                return bool(answer.status == 200)
+        except OSError:
+            return False
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture(scope="session")
+def free_port() -> Callable[[], int]:
+    """Gives a port that nobody listens on."""
+    return _free_port
+
+
+@pytest.fixture(scope="session")
+def new_server() -> Iterator[Callable[[Path], Server]]:
+    """Starts a real MLflow server that keeps all it has in a folder; it is stopped when the tests end."""
+    servers: list[Server] = []
+
+    def start(folder: Path) -> Server:
+        servers.append(Server(folder, _free_port()))
+        servers[-1].start()
+        return servers[-1]
+
+    yield start
+    for server in servers:
+        server.kill()
+
+
+@pytest.fixture(scope="session")
+def few_statements() -> Callable[[Path], Project]:
+    """Makes a project with every sixth of the bundled statements, not yet built: training on it takes a moment."""
+
+    def make(root: Path) -> Project:
+        for path in (REPOSITORY / "data" / "statements").glob("*.jsonl"):
+            few = root / "data" / "statements" / path.name
+            few.parent.mkdir(parents=True, exist_ok=True)
+            few.write_text("".join(path.read_text(encoding="utf-8").splitlines(keepends=True)[::6]), encoding="utf-8")
+        return Project(root)
+
+    return make

@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,8 @@ from ukraine_stance.errors import UserMistake
 from ukraine_stance.files import sha256_file
 from ukraine_stance.labels import ORDER, TARGET
 from ukraine_stance.models import TfidfModel, TransformerModel
-from ukraine_stance.models.protocol import LabelledTexts
+from ukraine_stance.models.protocol import LabelledTexts, Prediction
+from ukraine_stance.models.tfidf import TfidfSettings
 
 TEXTS = ["we will send tanks", "we refuse aid", "the ministers met about aid"]
 Change = Callable[[dict[str, Any]], Any]
@@ -155,6 +156,17 @@ def test_below_the_threshold_a_model_abstains(folder: Path) -> None:
     assert list(found["stance"] == "") == list(found["confidence"] < 0.9)
     assert found["stance"].iloc[3] == ""
     assert found[list(PROBABILITY_COLUMNS)].notna().all(axis=None)
+
+
+@pytest.mark.parametrize("row", [[np.nan] * 3, [0.0] * 3, [0.9, 0.9, 0.9]], ids=str)
+def test_rows_that_do_not_add_up_to_1_are_never_given_out(row: list[float]) -> None:
+    class Broken(TfidfModel):
+        def predict(self, texts: Sequence[str], targets: Sequence[str]) -> Prediction:
+            return Prediction(np.tile(row, (len(texts), 1)), np.zeros(len(texts), dtype=np.bool_))
+
+    model = Broken(TfidfSettings((1, 1), None, 1, True, 1.0, None))
+    with pytest.raises(UserMistake, match=r"^the model gives statement 1 of 3 the probabilities "):
+        StanceClassifier(model, Calibration(), "x").predict(TEXTS)
 
 
 def test_a_target_for_each_text_takes_the_place_of_the_models_own(
@@ -314,6 +326,7 @@ def test_a_description_that_lacks_a_key_is_refused_by_its_name(folder: Path, nam
         {"golden": {"texts": ["x"], "probabilities": [[0.5, 0.5]]}},
         {"golden": {"texts": ["x", "y"], "probabilities": [[1, 0, 0]]}},
         {"trained_on": 5},
+        {"trained_on": {"seed": "seven"}},
     ],
     ids=str,
 )
@@ -336,7 +349,7 @@ def test_settings_that_no_model_of_the_family_has_are_refused(folder: Path, sett
 
 def test_an_unknown_family_is_refused(folder: Path) -> None:
     _describe(folder, lambda described: described.update(family="oracle"))
-    assert "'oracle' is unknown here (known: tfidf, transformer)" in _refusal(folder)
+    assert "'oracle' is unknown here (known: tfidf, transformer, ensemble)" in _refusal(folder)
 
 
 @pytest.mark.parametrize("name", ["../secret", "sub/../../secret", "/etc/hostname", ".."])

@@ -1,6 +1,7 @@
 """The command line as a user meets it: words on stdout, faults on stderr, exit codes."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -53,6 +54,19 @@ def test_the_last_line_of_training_is_the_run_folder(project: Path) -> None:
     folder = Path(done.stdout.splitlines()[-1])
     assert done.returncode == 0 and folder.is_dir() and folder.parent == project / "experiments" / "runs"
     assert "Traceback" not in done.stderr
+
+
+def test_a_run_has_a_card_that_tells_its_figures_and_no_path(project: Path, run: Path) -> None:
+    from huggingface_hub import ModelCard
+
+    card = ModelCard.load(run / "README.md")
+    parts = {part["part"]: part for part in json.loads((run / "metrics.json").read_text())["parts"]}
+    told = {one.metric_name.split(" (")[0]: one.metric_value for one in card.data.eval_results}
+    assert told["macro-F1"] == pytest.approx(parts["test"]["estimates"]["macro_f1"]["value"], abs=1e-4)
+    assert json.loads((run / "model.json").read_text())["model_id"] in card.text
+    assert not [word for word in re.findall(r"/\w[\w/.-]*", card.content) if Path(word).exists() and word != "/"]
+    texts = [json.loads(line)["text"] for path in (project / "data").rglob("*.jsonl") for line in path.open()]
+    assert texts and not [text for text in texts if text in card.content]
 
 
 def test_a_run_is_never_overwritten_unasked(project: Path, run: Path) -> None:
@@ -155,9 +169,14 @@ def test_figures_are_told_for_the_shares_of_the_users_field(project: Path, run: 
     assert wrong.returncode == 2 and len(wrong.stderr.splitlines()) == 1 and "--field-shares favor=1" in wrong.stderr
 
 
-def test_a_model_compared_with_itself_cannot_be_told_apart(project: Path, run: Path) -> None:
+def test_a_model_is_not_compared_with_itself(project: Path, run: Path) -> None:
     done = stance("compare", run, run, "--samples", "100", cwd=project)
-    assert done.returncode == 0 and "cannot be told apart" in done.stdout
+    assert done.returncode == 2 and len(done.stderr.splitlines()) == 1 and "are the same model" in done.stderr
+
+
+def test_cases_are_not_both_asked_for_and_left_out(project: Path, run: Path) -> None:
+    done = stance("evaluate", run, "--cases", "mine", "--no-cases", cwd=project)
+    assert done.returncode == 2 and "--no-cases runs none" in done.stderr
 
 
 def test_a_labelled_file_with_a_wrong_label_is_refused_by_row(project: Path, run: Path) -> None:

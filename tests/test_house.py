@@ -17,8 +17,8 @@ FLOORS = (
     ("labels", "errors", "records", "files", "progress", "project", "tables"),
     ("config", "corpus"),
     ("models", "calibration", "classifier"),
-    ("evaluation", "runs", "tracking", "mlflow_model"),
-    ("train", "evaluate", "suggest", "scoring"),
+    ("evaluation", "fitting", "runs", "rounds", "tracking", "mlflow_model"),
+    ("train", "cross_validate", "evaluate", "promote", "suggest", "scoring"),
     ("cli",),
 )
 ROOMS = [room for floor in FLOORS for room in floor]

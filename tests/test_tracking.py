@@ -1,15 +1,11 @@
 """Runs mirrored in a real MLflow server and in the default SQLite store."""
 
-import os
-import signal
-import socket
 import subprocess
 import sys
 import time
-import urllib.request
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import mlflow
 import pandas as pd
@@ -28,74 +24,18 @@ from ukraine_stance.runs import Run
 REPOSITORY = Path(__file__).parents[1]
 CONFIG = REPOSITORY / "configs" / "train" / "tfidf.yaml"
 
-
-@dataclass
-class Server:
-    """An `mlflow server` of its own folder, on one port."""
-
-    folder: Path
-    port: int
-    process: subprocess.Popen[bytes] | None = None
-
-    @property
-    def uri(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
-
-    def start(self) -> None:
-        command = [
-            sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(self.port), "--workers", "1",
-            "--backend-store-uri", f"sqlite:///{self.folder / 'mlflow.db'}",
-            "--artifacts-destination", str(self.folder / "artifacts"),
-        ]  # fmt: skip
-        log = (self.folder / "server.log").open("wb")
-        self.process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
-        for _ in range(600):
-            if self._answers():
-                return
-            time.sleep(0.1)
-        raise RuntimeError((self.folder / "server.log").read_text())
-
-    def kill(self) -> None:
-        if self.process is not None:
-            os.killpg(self.process.pid, signal.SIGKILL)
-            self.process.wait()
-            self.process = None
-
-    def _answers(self) -> bool:
-        try:
-            with urllib.request.urlopen(f"{self.uri}/health", timeout=1) as answer:
-                return bool(answer.status == 200)
-        except OSError:
-            return False
-
-
-def few_statements(root: Path) -> Project:
-    """A project with every sixth of the bundled statements: training on it takes a moment."""
-    for path in (REPOSITORY / "data" / "statements").glob("*.jsonl"):
-        few = root / "data" / "statements" / path.name
-        few.parent.mkdir(parents=True, exist_ok=True)
-        few.write_text("".join(path.read_text(encoding="utf-8").splitlines(keepends=True)[::6]), encoding="utf-8")
-    return Project(root)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+Server = Any  # conftest's
+NewServer = Callable[[Path], Server]
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    started = Server(tmp_path_factory.mktemp("server"), _free_port())
-    started.start()
-    yield started
-    started.kill()
+def server(new_server: NewServer, tmp_path_factory: pytest.TempPathFactory) -> Server:
+    return new_server(tmp_path_factory.mktemp("server"))
 
 
 @pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    root = tmp_path_factory.mktemp("project")
-    made = few_statements(root)
+def project(few_statements: Callable[[Path], Project], tmp_path_factory: pytest.TempPathFactory) -> Project:
+    made = few_statements(tmp_path_factory.mktemp("project"))
     dataset.build(made, None)
     return made
 
@@ -130,7 +70,7 @@ def test_a_run_is_mirrored_in_a_server(server: Server, mirrored: Run) -> None:
     assert shown.data.tags["stance.data_sha256"] == read_json(run.provenance)["data"]["sha256"]
     assert shown.inputs.dataset_inputs[0].dataset.digest == read_json(run.provenance)["data"]["sha256"][:32]
     files = {entry.path for entry in mlflow.MlflowClient(server.uri).list_artifacts(shown.info.run_id)}
-    assert {"config.yaml", "metrics.json", "provenance.json", "predictions.parquet"} <= files
+    assert {"config.yaml", "metrics.json", "provenance.json", "predictions.parquet", "README.md"} <= files
 
 
 def test_a_registered_model_gives_as_many_rows_as_it_is_given(server: Server, mirrored: Run) -> None:
@@ -160,9 +100,9 @@ def test_an_unknown_model_is_one_clear_line(project: Project, name: str) -> None
 
 
 def test_a_dead_server_stops_a_run_before_training(
-    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    project: Project, free_port: Callable[[], int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://someone:secret@127.0.0.1:{_free_port()}")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://someone:secret@127.0.0.1:{free_port()}")
     started = time.monotonic()
     with pytest.raises(ServiceGone, match="does not answer") as caught:
         _train(project, tmp_path / "run")
@@ -172,10 +112,13 @@ def test_a_dead_server_stops_a_run_before_training(
 
 
 def test_a_server_that_dies_while_training_costs_nothing(
-    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    project: Project,
+    new_server: NewServer,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
-    dying = Server(tmp_path, _free_port())
-    dying.start()
+    dying = new_server(tmp_path)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", dying.uri)
     fit = recipe._fit_and_evaluate
 

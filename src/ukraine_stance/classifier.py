@@ -9,7 +9,7 @@ from typing import Annotated, Any, Self
 
 import numpy as np
 import pandas as pd
-from pydantic import BaseModel, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, Field, ValidationError, model_validator
 
 from ukraine_stance import models
 from ukraine_stance.calibration import Calibration
@@ -105,7 +105,7 @@ def save(model: StanceModel, calibration: Calibration, trained_on: dict[str, Any
         "settings": model.settings(),
         "calibration": asdict(calibration),
         "files": hashes,
-        "versions": _versions(),
+        "versions": versions(),
     }
     # How a threshold was chosen changes no answer.
     answers = {"temperature": calibration.temperature, "threshold": calibration.threshold}
@@ -147,13 +147,19 @@ class _Golden(BaseModel):
         return self
 
 
+def _seed_is_a_number(trained_on: dict[str, Any]) -> dict[str, Any]:
+    if not isinstance(trained_on.get("seed", 0), int):
+        raise ValueError(f"seed is {trained_on['seed']!r}, no whole number")
+    return trained_on
+
+
 class _Description(BaseModel):
     """What `save` writes into model.json."""
 
     format: int
     family: str
     target: str
-    trained_on: dict[str, Any]
+    trained_on: Annotated[dict[str, Any], AfterValidator(_seed_is_a_number)]
     labels: tuple[str, ...]
     settings: dict[str, Any]
     calibration: Calibration
@@ -207,7 +213,7 @@ def _check_golden(folder: Path, classifier: StanceClassifier, described: _Descri
     scored = classifier.score(described.golden.texts)[list(PROBABILITY_COLUMNS)].to_numpy()
     difference = float(np.abs(scored - np.asarray(described.golden.probabilities)).max())
     if not difference <= _GOLDEN_TOLERANCE:  # nan is not within it
-        now = _versions()
+        now = versions()
         changed = [
             f"{name} {was} -> {now.get(name, 'absent')}"
             for name, was in described.versions.items()
@@ -246,7 +252,8 @@ def _texts(frame: pd.DataFrame) -> list[str]:
     return [str(text) for text in texts]
 
 
-def _versions() -> dict[str, str]:
+def versions() -> dict[str, str]:
+    """Versions installed here of the libraries that a model's answers may depend on."""
     return {name: _version(name) for name in _LIBRARIES}
 
 

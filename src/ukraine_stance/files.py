@@ -77,6 +77,21 @@ def replacing_folder(path: Path) -> Iterator[Path]:
 
 
 @contextmanager
+def sole_writer(folder: Path) -> Iterator[None]:
+    """Keep other processes from working on `folder` meanwhile; a second one is refused with UserMistake.
+
+    A file beside the folder holds the lock, so that the folder itself may be replaced.
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    lock = folder.with_name(f".{folder.name}.lock")
+    with _claimed(lock, folder, _open_file):
+        try:
+            yield
+        finally:
+            lock.unlink(missing_ok=True)
+
+
+@contextmanager
 def saying_why_unwritten(path: Path) -> Iterator[None]:
     """Turn a full disk, a read-only folder and their like into a UserMistake that names `path` and the way out."""
     try:

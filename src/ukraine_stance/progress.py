@@ -17,6 +17,11 @@ _SECONDS_BETWEEN_LINES = 10.0
 _shown = False
 
 
+def line(words: str) -> None:
+    """Say which step of several begins, on a line of its own that stays."""
+    print(words, file=sys.stderr, flush=True)  # noqa: T201
+
+
 @contextmanager
 def bar(what: str, total: int | None) -> Iterator[Advance]:
     """Show work of `total` units (None: unknown); call the yielded function with the units just done.

@@ -64,6 +64,11 @@ class Run:
         return self.folder / "evaluation"
 
     @property
+    def card(self) -> Path:
+        """The model card, in the hub's format and under the hub's name for it."""
+        return self.folder / "README.md"
+
+    @property
     def mirror(self) -> Path:
         """Which MLflow run mirrors this one, and whether it is complete."""
         return self.folder / "mlflow.json"
@@ -90,10 +95,14 @@ def start(folder: Path, config_yaml: str, data: dict[str, Any], root: Path) -> R
         folder.mkdir(parents=True)
     except FileExistsError as fault:
         raise UserMistake(f"{folder}: exists already; give another --out, or --force to replace it") from fault
-    run = Run(folder)
-    write_text(run.config, config_yaml)
-    write_json(run.provenance, {**_provenance(root), "data": data})
-    return run
+    record_origin(folder, config_yaml, data, root)
+    return Run(folder)
+
+
+def record_origin(folder: Path, config_yaml: str, data: dict[str, Any], root: Path) -> None:
+    """Write config and provenance, as every run folder has them, into a folder that is there."""
+    write_text(Run(folder).config, config_yaml)
+    write_json(Run(folder).provenance, {**_provenance(root), "data": data})
 
 
 def new_folder(runs: Path, name: str) -> Path:

@@ -15,18 +15,24 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ukraine_stance import classifier
-from ukraine_stance.errors import ServiceGone, UserMistake
+from ukraine_stance.errors import CheckRefused, ServiceGone, UserMistake
 from ukraine_stance.files import read_json, write_json
 from ukraine_stance.project import Project
 from ukraine_stance.runs import Run, read_metrics
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
+    from mlflow.entities import Metric
+    from mlflow.entities.model_registry import ModelVersion
 
 _MODEL_NAME = "stance-model"
 # Lets MLflow's page open on the training runs instead of on traces.
 _TRAINING = {"mlflow.experimentKind": "custom_model_development"}
 _PUBLISHED = "stance.published"
+# The alias of the registry that names the model in use.
+CHAMPION = "champion"
+# Characters of a tag's value that every registry takes; this one's own limit is 100,000, that of older servers this.
+LONGEST_TAG = 5000
 _WRAPPER = Path(__file__).with_name("mlflow_model.py")
 _REQUIREMENTS = (
     "mlflow",
@@ -61,6 +67,19 @@ class Mirror:
 
     uri: str
     run_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """A version of a model in the registry."""
+
+    name: str
+    number: str
+
+    @property
+    def uri(self) -> str:
+        """Its address, which does not move as an alias does."""
+        return f"models:/{self.name}/{self.number}"
 
 
 def tracking_uri(project: Project) -> str:
@@ -105,9 +124,38 @@ def publish(project: Project, run: Run, config: dict[str, Any]) -> Mirror:
         _send_figures(client, mirror, run, config)
         _send_files(client, mirror, run)
         _send_model(client, mirror, run, config["tracking"]["registered_model"])
-        client.set_tag(mirror.run_id, _PUBLISHED, "true")
-        client.set_terminated(mirror.run_id, "FINISHED")
-        _note(run, mirror, published=True)
+        _close(client, run, mirror)
+        return mirror
+
+
+def publish_cross_validation(project: Project, run: Run, config: dict[str, Any], results: Path) -> Mirror:
+    """Send a finished cross-validation as one run: figures of all rounds together, each round's as a step, and files.
+
+    config is the resolved config as plain values. Again is harmless. Raises ServiceGone as `publish` does.
+    """
+    with _client(project) as client:
+        mirror = _mirror(client, project, run, config)
+        if client.get_run(mirror.run_id).data.tags.get(_PUBLISHED) == "true":
+            return mirror
+        from mlflow.entities import Metric
+
+        found, provenance = read_json(results), read_json(run.provenance)
+        seconds = int(provenance["started_unix"] * 1000)
+        figures = [(name, value, 0) for name, value in _flat_metrics({"parts": [{**found["together"], "part": "all"}]})]
+        for step, one in enumerate(found["rounds"], start=1):
+            figures += [(name, value, step) for name, value in _flat_metrics({"parts": [{**one, "part": "round"}]})]
+        params = {"hold_out": found["hold_out"], "from": found["from"], **dict(_flat(config))}
+        tags = {
+            "stance.run_folder": run.folder.name,
+            "stance.data_sha256": provenance["data"]["sha256"],
+            "mlflow.source.name": "stance cross-validate",
+            "mlflow.source.git.commit": provenance["commit"] or "",
+        }
+        _log(client, mirror, params, [Metric(name, value, seconds, step) for name, value, step in figures], tags)
+        for path in (run.config, run.provenance, run.predictions, results):
+            client.log_artifact(mirror.run_id, str(path))
+        client.log_artifacts(mirror.run_id, str(run.evaluation), run.evaluation.name)
+        _close(client, run, mirror)
         return mirror
 
 
@@ -134,6 +182,101 @@ def model_folder(project: Project, model: str) -> Path:
             ) from fault
 
 
+def pinned(project: Project, model: str) -> str:
+    """`models:/NAME@ALIAS` as the version that the alias names now; any other name of a model as it is.
+
+    Raises UserMistake when the registry has no such alias.
+    """
+    name, at, alias = model.removeprefix("models:/").partition("@")
+    if not model.startswith("models:/") or not at:
+        return model
+    with _client(project) as client:
+        named = _aliased(client, name, alias)
+    if named is None:
+        raise UserMistake(f"{model}: no such model in {without_password(tracking_uri(project))}")
+    return named.uri
+
+
+def champion(project: Project, name: str) -> Version | None:
+    """The version of a registered model that is its champion; None where there is none yet."""
+    with _client(project) as client:
+        return _aliased(client, name, CHAMPION)
+
+
+def register(project: Project, model: str, name: str, weights: str) -> Version:
+    """The version of the registered model `name` that holds `runs:/ID` or `models:/NAME/VERSION`, made where none does.
+
+    weights is the classifier's own model_id. Raises UserMistake when the store knows no such model, or has other
+    weights of it.
+    """
+    import mlflow
+
+    with _client(project) as client:
+        try:
+            run_id, source = _source_of(client, model)
+        except mlflow.MlflowException as fault:
+            if _is_unreachable(fault):
+                raise
+            raise UserMistake(f"{model}: no such model in {without_password(tracking_uri(project))}") from fault
+        has = client.get_run(run_id).data.tags.get("stance.model_id")
+        if has != weights:
+            raise UserMistake(f"{model}: MLflow has other weights of it ({has}) than were judged ({weights})")
+        if _registered(client, name) is None:
+            client.create_registered_model(name)
+        there = [one for one in client.search_model_versions(f"name = '{name}'") if one.source == source]
+        if there:
+            return Version(name, str(max(int(one.version) for one in there)))
+        logged = source.removeprefix("models:/") if source.startswith("models:/") else None
+        return Version(name, str(client.create_model_version(name, source, run_id, model_id=logged).version))
+
+
+def settle(project: Project, version: Version, tags: dict[str, str], before: Version | None, accepted: bool) -> None:
+    """Store a decision's tags on the version and, where it is accepted, make the version its model's champion.
+
+    Raises CheckRefused, with nothing stored or moved, when the champion is no longer the one the decision was made
+    against. Between this look and the move only processes that share the SQLite store are kept out: MLflow's server
+    knows no move on a condition.
+    """
+    with _client(project) as client, _alone_in_store(project, tracking_uri(project)):
+        now = _aliased(client, version.name, CHAMPION)
+        if now != before:
+            was, has = (one.uri if one else "no model" for one in (before, now))
+            raise CheckRefused(
+                f"champion went from {was} to {has} meanwhile; nothing is stored or moved, promote again"
+            )
+        for key, value in tags.items():
+            client.set_model_version_tag(version.name, version.number, key, value)
+        if accepted:
+            client.set_registered_model_alias(version.name, CHAMPION, version.number)
+
+
+def _aliased(client: "MlflowClient", name: str, alias: str) -> Version | None:
+    found = _registered(client, name)
+    number = found.aliases.get(alias) if found else None
+    return None if number is None else Version(name, str(number))
+
+
+def _registered(client: "MlflowClient", name: str) -> Any:  # noqa: ANN401 - MLflow's entity, untyped
+    import mlflow
+
+    try:
+        return client.get_registered_model(name)
+    except mlflow.MlflowException as fault:
+        if fault.error_code == "RESOURCE_DOES_NOT_EXIST":
+            return None
+        raise
+
+
+def _source_of(client: "MlflowClient", model: str) -> tuple[str, str]:
+    """Id of the run and address of the files behind `runs:/ID` or `models:/NAME/VERSION`."""
+    kind, _, path = model.partition(":/")
+    name, _, number = path.partition("/")
+    if kind == "models":
+        version: ModelVersion = client.get_model_version(name, number)
+        return version.run_id, version.source
+    return name, f"models:/{client.get_run(name).outputs.model_outputs[-1].model_id}"
+
+
 @contextmanager
 def _client(project: Project) -> Iterator["MlflowClient"]:
     """A client of the configured store whose failures to connect are one clear line."""
@@ -151,7 +294,7 @@ def _client(project: Project) -> Iterator["MlflowClient"]:
     try:
         mlflow.set_tracking_uri(uri)
         mlflow.set_registry_uri(uri)
-        with _first_opening(project, uri):
+        with _alone_in_store(project, uri):
             client = mlflow.MlflowClient(uri)
             client.search_experiments(max_results=1)
         yield client
@@ -168,8 +311,8 @@ def _client(project: Project) -> Iterator["MlflowClient"]:
 
 
 @contextmanager
-def _first_opening(project: Project, uri: str) -> Iterator[None]:
-    """Let one process at a time open the default store: several that create it at once crash."""
+def _alone_in_store(project: Project, uri: str) -> Iterator[None]:
+    """Let one process at a time in where the store is SQLite: several that create it at once crash."""
     if not uri.startswith("sqlite:"):
         yield
         return
@@ -210,16 +353,34 @@ def _note(run: Run, mirror: Mirror, published: bool) -> None:
     write_json(run.mirror, {"uri": without_password(mirror.uri), "run_id": mirror.run_id, "published": published})
 
 
+def _close(client: "MlflowClient", run: Run, mirror: Mirror) -> None:
+    client.set_tag(mirror.run_id, _PUBLISHED, "true")
+    client.set_terminated(mirror.run_id, "FINISHED")
+    _note(run, mirror, published=True)
+
+
+def _log(
+    client: "MlflowClient", mirror: Mirror, params: dict[str, Any], figures: "list[Metric]", tags: dict[str, str]
+) -> None:
+    from mlflow.entities import Param, RunTag
+
+    said = [Param(name, str(value)[:6000]) for name, value in params.items()]
+    for at in range(0, len(said), 100):
+        client.log_batch(mirror.run_id, params=said[at : at + 100])
+    for at in range(0, len(figures), 1000):
+        client.log_batch(mirror.run_id, metrics=figures[at : at + 1000])
+    client.log_batch(mirror.run_id, tags=[RunTag(name, value) for name, value in tags.items()])
+
+
 def _send_figures(client: "MlflowClient", mirror: Mirror, run: Run, config: dict[str, Any]) -> None:
     import mlflow
-    from mlflow.entities import Metric, Param, RunTag
+    from mlflow.entities import Metric
 
     metrics, provenance = read_metrics(run), read_json(run.provenance)
     seconds = int(provenance["started_unix"] * 1000)
     figures = [Metric(name, value, seconds, 0) for name, value in _flat_metrics(metrics)]
     for step, epoch in enumerate(read_json(run.history)["epochs"], start=1):
         figures += [Metric(name, value, seconds, step) for name, value in epoch.items()]
-    params = [Param(name, str(value)[:6000]) for name, value in _flat(config)]
     tags = {
         "stance.run_folder": run.folder.name,
         "stance.model_id": metrics["model_id"],
@@ -227,11 +388,7 @@ def _send_figures(client: "MlflowClient", mirror: Mirror, run: Run, config: dict
         "mlflow.source.name": "stance train",
         "mlflow.source.git.commit": provenance["commit"] or "",
     }
-    for at in range(0, len(params), 100):
-        client.log_batch(mirror.run_id, params=params[at : at + 100])
-    for at in range(0, len(figures), 1000):
-        client.log_batch(mirror.run_id, metrics=figures[at : at + 1000])
-    client.log_batch(mirror.run_id, tags=[RunTag(name, value) for name, value in tags.items()])
+    _log(client, mirror, dict(_flat(config)), figures, tags)
     import pandas as pd
 
     rows = pd.read_parquet(run.predictions, columns=["id", "part", "label"])
@@ -244,7 +401,9 @@ def _send_figures(client: "MlflowClient", mirror: Mirror, run: Run, config: dict
 def _send_files(client: "MlflowClient", mirror: Mirror, run: Run) -> None:
     for path in (run.config, run.provenance, run.metrics, run.history, run.predictions):
         client.log_artifact(mirror.run_id, str(path))
-    if run.evaluation.is_dir():  # a run of an earlier version has no page
+    if run.card.is_file():  # a run of an earlier version has neither card nor page
+        client.log_artifact(mirror.run_id, str(run.card))
+    if run.evaluation.is_dir():
         client.log_artifacts(mirror.run_id, str(run.evaluation), run.evaluation.name)
 
 
@@ -274,6 +433,8 @@ def _flat(values: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]
     for name, value in values.items():
         if isinstance(value, dict):
             yield from _flat(value, f"{prefix}{name}.")
+        elif value is None and not prefix:  # a section that the config lacks
+            continue
         else:
             yield f"{prefix}{name}", value
 

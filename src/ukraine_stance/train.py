@@ -3,27 +3,24 @@
 import logging
 import shutil
 from collections import Counter
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
-from ukraine_stance import classifier, models, runs, tracking
-from ukraine_stance.calibration import Calibration, choose_threshold, fit_temperature
+from ukraine_stance import fitting, runs, tracking
 from ukraine_stance.classifier import OUTPUT_COLUMNS, StanceClassifier
-from ukraine_stance.config import AbstentionConfig, ExperimentConfig, resolved_yaml
+from ukraine_stance.config import ExperimentConfig, resolved_yaml
 from ukraine_stance.corpus import dataset
 from ukraine_stance.corpus.dataset import PARTS, Dataset
 from ukraine_stance.errors import ServiceGone
 from ukraine_stance.evaluation import behaviour
 from ukraine_stance.evaluation.assessment import Measures, assess
+from ukraine_stance.evaluation.card import Origin, model_card
 from ukraine_stance.evaluation.report import write_page
-from ukraine_stance.evaluation.results import Evaluation, gold_columns
+from ukraine_stance.evaluation.results import Evaluation
 from ukraine_stance.evaluation.uncertainty import Resampling
-from ukraine_stance.files import saying_why_unwritten, write_json
-from ukraine_stance.models.protocol import FitReport, LabelledTexts, StanceModel
+from ukraine_stance.files import read_json, saying_why_unwritten, write_json, write_text
 from ukraine_stance.project import Project
 from ukraine_stance.runs import Run
 from ukraine_stance.tracking import Mirror
@@ -66,32 +63,16 @@ def _start_mirror(project: Project, run: Run, config: ExperimentConfig) -> Mirro
 
 
 def _fit_and_evaluate(run: Run, config: ExperimentConfig, data: Dataset) -> None:
-    training, validation = _labelled(data.part("train")), _labelled(data.part("validation"))
-    model = models.build(config.model, config.seed)
-    report = model.fit(training, validation, run.workspace)
-    calibration = _calibrate(model, validation, list(data.part("validation")["group"]), config.abstention)
-    trained_on = {"data": config.data.model_dump(mode="json"), "seed": config.seed, "sha256": data.learned_sha256}
-    trained = classifier.save(model, calibration, trained_on, run.folder)
-    write_json(run.history, {"epochs": list(report.history), "facts": _facts(report, calibration)})
-    found = _evaluate(trained, config, data)
+    training, validation = data.part("train"), data.part("validation")
+    fitted = fitting.fit(config, training, validation, data.learned_sha256, run.folder, run.workspace)
+    write_json(run.history, {"epochs": list(fitted.history), "facts": fitted.facts})
+    found = _evaluate(fitted.classifier, config, data)
     write_page(found, run.evaluation, force=False)
-    metrics = {"model_id": trained.model_id, "parts": [result.as_dict() for result in found.results]}
+    origin = Origin(config, read_json(run.provenance), data, fitted.classifier.calibration)
+    write_text(run.card, model_card(found, origin))
+    metrics = {"model_id": fitted.classifier.model_id, "parts": [result.as_dict() for result in found.results]}
     run.record_results(metrics, _predictions(found))
     shutil.rmtree(run.workspace, ignore_errors=True)
-
-
-def _calibrate(
-    model: StanceModel, validation: LabelledTexts, groups: list[str], wanted: AbstentionConfig
-) -> Calibration:
-    """Temperature, and the threshold that is wanted; one that cannot be reached costs a warning, not the training."""
-    probabilities = model.predict(validation.texts, validation.targets).probabilities
-    fitted = fit_temperature(probabilities, validation.gold)
-    if wanted.precision is None and wanted.coverage is None:
-        return fitted
-    found = choose_threshold(fitted, probabilities, validation.gold, groups, wanted.precision, wanted.coverage)
-    if found.choice and not found.choice.reached:
-        logging.getLogger(__name__).warning("%s", found.choice.words)
-    return found
 
 
 def _evaluate(trained: StanceClassifier, config: ExperimentConfig, data: Dataset) -> Evaluation:
@@ -124,17 +105,6 @@ def _publish(project: Project, run: Run, config: ExperimentConfig) -> Mirror | N
         return None
 
 
-def _labelled(rows: pd.DataFrame) -> LabelledTexts:
-    return LabelledTexts(tuple(rows["text"]), tuple(rows["target"]), gold_columns(rows))
-
-
 def _data_facts(data: Dataset) -> dict[str, Any]:
     rows = {name: dict(Counter(data.part(name)["label"])) for name in PARTS}
     return {"sha256": data.sha256, "rows": rows}
-
-
-def _facts(report: FitReport, calibration: Calibration) -> dict[str, Any]:
-    facts = {**dict(report.facts), "temperature": float(np.round(calibration.temperature, 4))}
-    if calibration.choice is not None:
-        facts["abstention"] = {"threshold": calibration.threshold, **asdict(calibration.choice)}
-    return facts

@@ -34,6 +34,26 @@ model:
   patience: 2
 """
 
+ENSEMBLE = """\
+name: both
+seed: 7
+data: {}
+model:
+  family: ensemble
+tfidf:
+  c: 1.0
+  class_weight: null
+transformer:
+  checkpoint: some/checkpoint
+  epochs: 3
+  batch_size: 16
+  learning_rate: 1e-4
+  warmup_fraction: 0.1
+  weight_decay: 0.01
+  class_weights: null
+  patience: 2
+"""
+
 
 @pytest.fixture
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
@@ -217,7 +237,11 @@ def test_a_misspelt_required_key_is_one_fault_not_two() -> None:
         ("  epochs: 2", "model.epochs: unknown key ('epochs' belongs to the family transformer, not to tfidf)"),
         ("sublinear: true", "sublinear: unknown key (did you mean 'model.sublinear'?)"),
         ("trackin: {}", "trackin: unknown key (did you mean 'tracking'?)"),
-        ("zzz: 1", "zzz: unknown key (the keys here are name, seed, data, model, abstention, evaluation, tracking)"),
+        (
+            "zzz: 1",
+            "zzz: unknown key (the keys here are name, seed, data, model, tfidf, transformer, abstention, evaluation, "
+            "tracking)",
+        ),
         (
             "model.sublinear: 1",
             "model.sublinear: unknown key (write the section on a line of its own and its keys below it, indented)",
@@ -255,15 +279,18 @@ def test_a_section_without_content_says_how_to_write_it() -> None:
 @pytest.mark.parametrize(
     ("line", "fault"),
     [
-        ("", "x.yaml:5:1: model.family: missing (choose 'tfidf' or 'transformer')"),
+        ("", "x.yaml:5:1: model.family: missing (choose 'tfidf' or 'transformer' or 'ensemble')"),
         (
             "  family: svm\n",
-            "x.yaml:6:3: model.family: expected 'tfidf' or 'transformer', found the text 'svm'",
+            "x.yaml:6:3: model.family: expected 'tfidf' or 'transformer' or 'ensemble', found the text 'svm'",
         ),
-        ("  family: [1]\n", "x.yaml:6:3: model.family: expected 'tfidf' or 'transformer', found a list of 1 value"),
+        (
+            "  family: [1]\n",
+            "x.yaml:6:3: model.family: expected 'tfidf' or 'transformer' or 'ensemble', found a list of 1 value",
+        ),
         (
             "  family: tfdif\n",
-            "x.yaml:6:3: model.family: expected 'tfidf' or 'transformer', found the text 'tfdif' "
+            "x.yaml:6:3: model.family: expected 'tfidf' or 'transformer' or 'ensemble', found the text 'tfdif' "
             "(did you mean 'tfidf'?)",
         ),
     ],
@@ -331,6 +358,29 @@ def test_an_override_of_many_pages_is_refused() -> None:
     assert fault.endswith(": model.c: the value is too long")
 
 
+def test_members_are_for_an_ensemble_alone() -> None:
+    fault = "transformer: a section for the family ensemble alone; the model here is tfidf (did you mean 'model'?)"
+    assert faults(TFIDF, "transformer.epochs=3") == [f"--set transformer.epochs=3: {fault}"]
+
+
+def test_an_ensemble_knows_its_members() -> None:
+    config = load_text(ENSEMBLE, "tfidf.c=3.0").config
+    assert [member.family for member in config.members] == ["tfidf", "transformer"]
+    assert config.tfidf is not None and config.tfidf.c == 3
+    assert load_text(TFIDF).config.members == ()
+
+
+def test_an_ensemble_lacks_no_member() -> None:
+    text = ENSEMBLE.replace("tfidf:\n  c: 1.0\n  class_weight: null\n", "")
+    assert faults(text)[0].endswith("model.family: an ensemble needs the sections tfidf and transformer beside model")
+
+
+def test_a_members_faults_are_named_in_its_section() -> None:
+    found = faults(ENSEMBLE, "transformer.epoch=3", "tfidf.c=-1")
+    assert "--set tfidf.c=-1: tfidf.c: must be above 0, found the whole number -1" in found
+    assert "--set transformer.epoch=3: transformer.epoch: unknown key (did you mean 'epochs'?)" in found
+
+
 def test_switching_the_family_by_an_override_is_one_fault_that_makes_sense() -> None:
     fault, epochs, c = faults(TFIDF, "model.family=transformer", "model.epochs=0", "model.c=3")
     assert fault.startswith("--set model.family=transformer: model.family: the file's model is of the family tfidf; ")
@@ -361,8 +411,8 @@ def test_an_override_of_a_list_takes_the_place_of_the_whole_list() -> None:
 @pytest.mark.parametrize(
     ("content", "fault"),
     [
-        ("", "x.yaml:1:1: the file is empty (a config needs name, seed, data and model)"),
-        ("# only a comment\n", "x.yaml:1:1: the file is empty (a config needs name, seed, data and model)"),
+        ("", "x.yaml:1:1: the file is empty (write its keys: key: value)"),
+        ("# only a comment\n", "x.yaml:1:1: the file is empty (write its keys: key: value)"),
         ("- a\n", "x.yaml:1:1: a config is a mapping of keys to values (key: value)"),
         ("\njust words\n", "x.yaml:2:1: a config is a mapping of keys to values (key: value)"),
         ("a: 1\n---\nb: 2\n", "x.yaml:2:1: a second document begins (a config is one document; remove '---')"),

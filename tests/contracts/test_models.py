@@ -13,9 +13,13 @@ from ukraine_stance.errors import UserMistake
 from ukraine_stance.labels import ORDER, TARGET
 from ukraine_stance.models.protocol import LabelledTexts, StanceModel
 
-FAMILIES = ("tfidf", "transformer")
+FAMILIES = ("tfidf", "transformer", "ensemble")
 LONG = "we will send tanks " * 500
 READS_ALL = {"tfidf"}
+END_COUNTS = {
+    "tfidf",
+    "ensemble",
+}  # one member of an ensemble reads the end, another does not: it counts and is flagged
 ODD_TEXTS = (
     "x", "!!!", "\u200b", "\t we \n refuse \r\n aid", "Україна вистоїть", "ウクライナ支援", "👩‍👩‍👧 🇺🇦",
     "e\u0301 \u00e9", "\u202eright to left", "a\x00b", "\ufffd\ufeff", "[SEP] [PAD] [MASK]", "𝔘𝔨𝔯𝔞𝔦𝔫𝔢",
@@ -90,7 +94,7 @@ def test_a_long_text_is_flagged_where_its_end_is_not_read(fitted: StanceModel) -
 
 def test_the_flag_of_a_long_text_tells_whether_its_end_counts(fitted: StanceModel) -> None:
     ends = _probabilities(fitted, [LONG, LONG + "we refuse weapons"])
-    assert np.array_equal(ends[0], ends[1]) == (fitted.family not in READS_ALL)
+    assert np.array_equal(ends[0], ends[1]) == (fitted.family not in END_COUNTS)
 
 
 def test_a_saved_model_gives_the_same_numbers_when_read(fitted: StanceModel, saved: Path) -> None:
@@ -109,13 +113,13 @@ def test_a_saved_model_holds_no_pickle(saved: Path) -> None:
 
 
 def test_a_model_folder_without_its_weights_is_refused(fitted: StanceModel, saved: Path) -> None:
-    next(path for path in saved.iterdir() if path.stem == "model").unlink()
+    next(path for path in saved.rglob("model.*")).unlink()
     with pytest.raises(UserMistake, match="missing"):
         models.load(fitted.family, saved, fitted.settings())
 
 
 def test_weights_that_are_garbage_are_refused(fitted: StanceModel, saved: Path) -> None:
-    next(path for path in saved.iterdir() if path.stem == "model").write_bytes(b"garbage" * 100)
+    next(path for path in saved.rglob("model.*")).write_bytes(b"garbage" * 100)
     with pytest.raises(UserMistake, match="model") as refused:
         models.load(fitted.family, saved, fitted.settings())
     assert "\n" not in str(refused.value)

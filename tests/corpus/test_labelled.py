@@ -145,12 +145,40 @@ def test_only_the_first_twenty_faults_are_told_and_the_others_counted(tmp_path: 
     ("content", "message"),
     [
         ("text,label\n", "holds no rows"),
-        ("id,Text\n1,a\n", "no column text and no column label (columns: id, Text)"),
-        ("text\na\n", "no column label (columns: text)"),
+        (
+            "id,Text\n1,a\n",
+            "no column text and no column label (columns: id, Text); rename the columns that hold them",
+        ),
+        ("text\na\n", "no column label (columns: text); rename the columns that hold them"),
     ],
 )
 def test_a_file_without_rows_or_columns_of_ours_is_refused(tmp_path: Path, content: str, message: str) -> None:
     assert faults(written(tmp_path, content)) == [message]
+
+
+@pytest.mark.parametrize("votes", ["3", "yes", '[{"coder": "a"}]', '[{"coder": "a", "label": "pro"}]'])
+def test_a_column_votes_that_holds_none_is_a_fault_of_its_row(tmp_path: Path, votes: str) -> None:
+    good = {"text": "a", "label": "favor", "votes": [{"coder": "a", "label": "favor"}]}
+    content = "".join(json.dumps(row) + "\n" for row in (good, {**good, "votes": votes}, {**good, "votes": None}))
+    (fault,) = faults(written(tmp_path, content, "mine.jsonl"))
+    assert fault.startswith("row 2: column votes: ")
+    assert fault.endswith("; mend them, or rename the column if it holds something else")
+
+
+@pytest.mark.parametrize(
+    ("content", "remedy"),
+    [
+        ("text,label\ncafé,favor\n".encode("latin-1"), "if the file has another encoding, save it as UTF-8"),
+        ("text,label\na,favor\n".encode("utf-16"), "looks like UTF-16; save it as UTF-8"),
+        (b"text;label\na;favor\n", "separate them by commas"),
+    ],
+)
+def test_no_option_is_advised_that_no_command_on_labelled_files_takes(
+    tmp_path: Path, content: bytes, remedy: str
+) -> None:
+    path = tmp_path / "mine.csv"
+    path.write_bytes(content)
+    assert faults(path)[0].endswith(remedy)
 
 
 def test_a_parquet_file_without_rows_is_refused(tmp_path: Path) -> None:

@@ -140,6 +140,13 @@ def test_an_id_that_two_files_use_is_refused(tmp_path: Path) -> None:
         read_suites(tmp_path)
 
 
+def test_a_folder_that_is_not_there_is_not_called_empty(tmp_path: Path) -> None:
+    (tmp_path / "cases.yaml").write_text("name: mine\n")
+    for path in (tmp_path / "mine", tmp_path / "cases.yaml"):
+        with pytest.raises(UserMistake, match="there is no such folder of cases"):
+            read_suites(path)
+
+
 def test_a_folder_without_cases_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UserMistake, match="holds no case files"):
         read_suites(tmp_path)

@@ -28,6 +28,7 @@ from ukraine_stance.evaluation.results import (
     predicted_columns,
     probabilities_of,
 )
+from ukraine_stance.evaluation.shortcuts import PROBES, shortcuts
 from ukraine_stance.evaluation.uncertainty import Estimate, Resampling
 from ukraine_stance.labels import FIELD_SHARES, ORDER, TARGET
 
@@ -107,6 +108,23 @@ def rows_of(page: Any) -> list[Any]:
 
 def contents(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+# --- shortcuts ---
+
+
+def test_every_probe_stands_on_the_page_with_every_models_figures(tmp_path: Path) -> None:
+    found = small()
+    rows, how = found.rows["test"], Resampling(samples=100)
+    probed = tuple(shortcuts("test", rows, gold_columns(rows), lambda texts, _: np.arange(len(texts)) % 3, how))
+    page = page_of(replace(found, shortcuts=(probed, probed)), tmp_path)
+    (table,) = page.xpath("//section[@aria-labelledby='shortcuts']//table")
+    rows = table.xpath("tbody/tr")
+    assert [words(row.xpath("th")[0]) for row in rows] == [probe.name for probe in PROBES]
+    for row, probe in zip(rows, PROBES, strict=True):
+        cells = [words(cell) for cell in row.xpath("td[@class='number']")][1:]
+        assert len(cells) == 6
+        assert [cell == "–" for cell in cells] == [not probe.keeps_gold, not probe.keeps_gold, False] * 2
 
 
 # --- the files ---
@@ -243,7 +261,14 @@ def test_predictions_hold_every_row_of_every_part_and_model(tmp_path: Path) -> N
 
 def test_it_names_target_models_parts_and_the_method_of_the_intervals(tmp_path: Path) -> None:
     said = words(page_of(small(("tfidf-words", "minilm-small")), tmp_path))
-    for expected in (TARGET, "tfidf-words", "minilm-small", "95 % intervals", "percentile bootstrap", "whole groups"):
+    for expected in (
+        TARGET,
+        "tfidf-words",
+        "minilm-small",
+        "95 % intervals",
+        "bootstrap standard error",
+        "whole groups",
+    ):
         assert expected in said
 
 

@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 
 from ukraine_stance.errors import UserMistake
-from ukraine_stance.evaluation.slices import OTHERS, UNKNOWN, slice_columns, slices
-from ukraine_stance.evaluation.uncertainty import Resampling
+from ukraine_stance.evaluation.slices import OTHERS, UNKNOWN, Slice, slice_columns, slices, worst
+from ukraine_stance.evaluation.uncertainty import Estimate, Resampling
 
 HOW = Resampling(samples=100, seed=1)
 
@@ -67,6 +67,13 @@ def test_a_year_with_gaps_is_a_whole_number() -> None:
     assert {one.value for one in found} == {"2024", UNKNOWN}
 
 
+@pytest.mark.parametrize("absent", [None, float("nan"), pd.NA, pd.NaT, "", "  "], ids=repr)
+def test_what_is_absent_is_one_slice_also_beside_lists(absent: object) -> None:
+    frame = rows(3, holder=pd.Series([absent, [1, 2], np.array([3, 4])], dtype=object))
+    found = slices("test", frame, np.array([0, 1, 2]), np.array([0, 1, 2]), ["holder"], HOW)
+    assert {one.value for one in found} == {UNKNOWN, "[1, 2]", "[3 4]"}
+
+
 def test_our_columns_are_sliced_where_they_hold_something_and_any_other_is_asked_for() -> None:
     frame = rows(2, aspect=["troops", None], outlet=[None, None], paper=["a", "b"])
     assert slice_columns(frame) == ["aspect", "length"]
@@ -76,3 +83,13 @@ def test_our_columns_are_sliced_where_they_hold_something_and_any_other_is_asked
 def test_a_column_that_is_not_there_is_refused_with_those_that_are() -> None:
     with pytest.raises(UserMistake, match=r"no column papre to slice by \(columns: id, text, group, paper\)"):
         slice_columns(rows(1, paper=["a"]), ["papre"])
+
+
+def test_the_most_surely_bad_slices_come_first_and_those_without_an_interval_last() -> None:
+    nan = float("nan")
+
+    def one(name: str, value: float, high: float, statements: int = 10) -> Slice:
+        return Slice("test", "x", name, statements, 5, Estimate(value, value - 0.1, high), Estimate(nan, nan, nan))
+
+    found = [one("one wrong", 0, nan, 1), one("good", 0.9, 0.95), one("many", 0.4, 0.5, 200), one("few", 0.2, 0.7)]
+    assert [slice.value for slice in worst([*found, one("right", 1, nan)], 4)] == ["many", "few", "good", "one wrong"]

@@ -127,6 +127,12 @@ def test_a_file_without_an_object_is_refused(tmp_path: Path, content: str) -> No
         read(written(tmp_path, content))
 
 
+def test_where_no_line_can_be_used_the_first_fault_is_told(tmp_path: Path) -> None:
+    path = written(tmp_path, '[]\n{"text": 5}\n')
+    with pytest.raises(UserMistake, match=r"the first fault: a JSON list, not an object"):
+        read(path)
+
+
 def test_utf_16_is_refused_by_name_and_read_when_named(tmp_path: Path) -> None:
     path = written(tmp_path, '{"text": "ö"}\n{"text": "b"}\n'.encode("utf-16"))
     with pytest.raises(UserMistake, match="looks like UTF-16; add --encoding utf-16"):

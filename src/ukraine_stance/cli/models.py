@@ -17,6 +17,7 @@ from ukraine_stance.cli.options import (
     Labelled,
     Level,
     NoCases,
+    NoShortcuts,
     Page,
     Root,
     Samples,
@@ -76,6 +77,7 @@ def evaluate_command(
     force: Force = False,
     cases: Cases = None,
     no_cases: NoCases = False,
+    no_shortcuts: NoShortcuts = False,
     by: By = None,
     samples: Samples = 2000,
     level: Level = 0.95,
@@ -87,7 +89,7 @@ def evaluate_command(
     from ukraine_stance.evaluate import Question
 
     folders, shares = _case_folders(cases, no_cases), _shares(field_shares)
-    asked = Question((model,), data, samples, level, seed, folders, tuple(by or ()), shares)
+    asked = Question((model,), data, samples, level, seed, folders, tuple(by or ()), not no_shortcuts, shares)
     _evaluate(asked, out, as_json, force, root)
 
 
@@ -100,6 +102,7 @@ def compare_command(
     force: Force = False,
     cases: Cases = None,
     no_cases: NoCases = False,
+    no_shortcuts: NoShortcuts = False,
     by: By = None,
     samples: Samples = 2000,
     level: Level = 0.95,
@@ -113,7 +116,7 @@ def compare_command(
     from ukraine_stance.evaluate import Question
 
     folders, shares = _case_folders(cases, no_cases), _shares(field_shares)
-    asked = Question(tuple(models), data, samples, level, seed, folders, tuple(by or ()), shares)
+    asked = Question(tuple(models), data, samples, level, seed, folders, tuple(by or ()), not no_shortcuts, shares)
     _evaluate(asked, out, as_json, force, root)
 
 
@@ -148,6 +151,8 @@ def score_command(
 
 def _case_folders(own: list[Path] | None, none: bool) -> tuple[Path, ...]:
     """Folders of behavioural tests: ours, then the user's."""
+    if own and none:
+        raise typer.BadParameter("--cases runs cases and --no-cases runs none; give one of them", param_hint="--cases")
     from ukraine_stance.evaluation.behaviour import PACKAGED
 
     return () if none else (PACKAGED, *(own or ()))
@@ -167,9 +172,12 @@ def _evaluate(asked: "Question", out: Path | None, as_json: bool, force: bool, r
         behaviour_table,
         comparison_lines,
         confidence_tables,
+        repeats_table,
         result_tables,
+        shortcuts_table,
         slice_tables,
         summary_table,
+        worst_slices_table,
     )
     from ukraine_stance.evaluation.report import check_folder
 
@@ -186,7 +194,10 @@ def _evaluate(asked: "Question", out: Path | None, as_json: bool, force: bool, r
     print_all(tables(found.results, dict(zip(found.model_ids, found.names, strict=True))))
     print_all(confidence_tables(found))
     print_all(comparison_lines(found.comparisons))
+    print_all(repeats_table(found))
+    print_all(worst_slices_table(found))
     print_all(slice_tables(found, asked.by))
+    print_all(shortcuts_table(found))
     print_all(behaviour_table(found))
     if page is not None:
         print(page)

@@ -20,6 +20,10 @@ Cases = Annotated[
     typer.Option("--cases", metavar="DIR", help="Folder of behavioural tests of yours, run after ours; repeatable."),
 ]
 NoCases = Annotated[bool, typer.Option("--no-cases", help="Run no behavioural tests.")]
+NoShortcuts = Annotated[
+    bool,
+    typer.Option("--no-shortcuts", help="Do not ask again with names masked, the target removed or sides swapped."),
+]
 By = Annotated[
     list[str] | None,
     typer.Option(

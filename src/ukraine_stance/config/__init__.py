@@ -1,13 +1,16 @@
-"""Configs: one YAML file is one experiment; `load` gives a frozen config or every fault at once."""
+"""Configs: one YAML file is one experiment or the gate's rules; it gives a frozen config or every fault at once."""
 
 from ukraine_stance.config.emission import resolved_yaml
-from ukraine_stance.config.loading import LoadedConfig, load, show
+from ukraine_stance.config.gate import GateConfig
+from ukraine_stance.config.loading import LoadedConfig, load, load_gate, show
 from ukraine_stance.config.schema import (
     AbstentionConfig,
     DataConfig,
+    EnsembleConfig,
     EvaluationConfig,
     ExperimentConfig,
     FieldShares,
+    MemberConfig,
     ModelConfig,
     TfidfConfig,
     TrackingConfig,
@@ -18,16 +21,20 @@ from ukraine_stance.config.schema import (
 __all__ = [
     "AbstentionConfig",
     "DataConfig",
+    "EnsembleConfig",
     "EvaluationConfig",
     "ExperimentConfig",
     "FieldShares",
+    "GateConfig",
     "LoadedConfig",
+    "MemberConfig",
     "ModelConfig",
     "TfidfConfig",
     "TrackingConfig",
     "TransformerConfig",
     "json_schema",
     "load",
+    "load_gate",
     "resolved_yaml",
     "show",
 ]

@@ -2,24 +2,24 @@
 
 import re
 from collections.abc import Iterator, Mapping
+from typing import get_args
 
 from pydantic import BaseModel
 
 from ukraine_stance.config.faults import Keys, Plain, dotted
 from ukraine_stance.config.scalars import resolve_plain
-from ukraine_stance.config.schema import ExperimentConfig
 
 # Without quotes goes only what no YAML reader, not even one of YAML 1.1, can take for anything but text.
 _PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_./-]*\Z")
 _WORDS_OF_OLD_YAML = {"y", "n", "yes", "no", "on", "off"}
 
 
-def resolved_yaml(config: ExperimentConfig) -> str:
+def resolved_yaml(config: BaseModel) -> str:
     """The whole config with every default written out; it loads to an equal config."""
     return "".join(f"{line}\n" for _, line in _lines(config, ()))
 
 
-def annotated_yaml(config: ExperimentConfig, origins: Mapping[str, str]) -> str:
+def annotated_yaml(config: BaseModel, origins: Mapping[str, str]) -> str:
     """As `resolved_yaml`, with the origin of each value as a trailing comment; origins is by dotted key."""
     lines = list(_lines(config, ()))
     width = max((len(line) for keys, line in lines if len(line) <= 60), default=0)
@@ -31,15 +31,23 @@ def annotated_yaml(config: ExperimentConfig, origins: Mapping[str, str]) -> str:
 
 def leaves(config: BaseModel, above: Keys = ()) -> Iterator[tuple[Keys, Plain]]:
     """Path and value of every key that is no section, in the schema's order."""
-    for key in type(config).model_fields:
+    for key, field in type(config).model_fields.items():
         value = getattr(config, key)
         if isinstance(value, BaseModel):
             yield from leaves(value, (*above, key))
+        elif isinstance(value, dict):
+            yield from (((*above, key, name), inner) for name, inner in value.items())
+        elif value is None and _holds_section(field.annotation):
+            continue
         else:
             yield (*above, key), value
 
 
-def _lines(config: ExperimentConfig, section: Keys) -> Iterator[tuple[Keys, str]]:
+def _holds_section(annotation: object) -> bool:
+    return any(isinstance(kind, type) and issubclass(kind, BaseModel) for kind in get_args(annotation))
+
+
+def _lines(config: BaseModel, section: Keys) -> Iterator[tuple[Keys, str]]:
     for keys, value in leaves(config):
         if keys[:-1] != section:
             section = keys[:-1]

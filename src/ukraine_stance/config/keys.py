@@ -3,7 +3,7 @@
 import difflib
 
 from ukraine_stance.config.faults import printable
-from ukraine_stance.config.schema import FAMILIES, SECTIONS, ExperimentConfig
+from ukraine_stance.config.schema import AnyLayout
 
 TOP = ""  # the section name of the keys that stand outside all sections
 
@@ -11,52 +11,53 @@ _SURELY = 0.8
 _PERHAPS = 0.6
 
 
-def keys_of(section: str, family: str | None = None) -> tuple[str, ...]:
+def keys_of(layout: AnyLayout, section: str, family: str | None = None) -> tuple[str, ...]:
     """Keys of a section; those of `model` depend on the family, None means those of all families."""
     if section == TOP:
-        return tuple(ExperimentConfig.model_fields)
+        return tuple(layout.schema.model_fields)
     if section == "model":
-        families = [FAMILIES[family]] if family else list(FAMILIES.values())
+        families = [layout.families[family]] if family else list(layout.families.values())
         return tuple(dict.fromkeys(key for model in families for key in model.model_fields))
-    model = SECTIONS[section]
+    model = layout.sections[section]
     return tuple(model.model_fields) if model else ()
 
 
-def near_key(section: str, key: str, family: str | None = None) -> str | None:
+def near_key(layout: AnyLayout, section: str, key: str, family: str | None = None) -> str | None:
     """The key of the section itself that an unknown one was meant to be; None where it fits elsewhere better."""
     if "." in key:
         return None
-    own = keys_of(section, family)
-    fits_elsewhere = any(key in keys_of(other) for other in (TOP, *SECTIONS))
+    own = keys_of(layout, section, family)
+    fits_elsewhere = any(key in keys_of(layout, other) for other in (TOP, *layout.sections))
     return _nearest(key, own, _SURELY if fits_elsewhere else _PERHAPS)
 
 
-def meant(section: str, key: str, family: str | None = None) -> str:
+def meant(layout: AnyLayout, section: str, key: str, family: str | None = None) -> str:
     """Remedy for an unknown key: a key of this section that resembles it, else where it belongs, else what there is."""
     if "." in key:
         return "write the section on a line of its own and its keys below it, indented"
-    near = near_key(section, key, family)
+    near = near_key(layout, section, key, family)
     if near:
         return f"did you mean '{near}'?"
-    of_other_family = _nearest(key, keys_of("model"), _SURELY) if section == "model" else None
+    of_other_family = _nearest(key, keys_of(layout, "model"), _SURELY) if section == "model" else None
     if of_other_family:
-        return f"'{of_other_family}' belongs to the family {_owner_of(of_other_family)}, not to {family}"
-    elsewhere = {name: other for other in (TOP, *SECTIONS) if other != section for name in keys_of(other)}
+        return f"'{of_other_family}' belongs to the family {_owner_of(layout, of_other_family)}, not to {family}"
+    others = [other for other in (TOP, *layout.sections) if other != section]
+    elsewhere = {name: other for other in others for name in keys_of(layout, other)}
     other = _nearest(key, tuple(elsewhere), _SURELY)
     if other is None:
-        return f"the keys here are {', '.join(keys_of(section, family))}"
+        return f"the keys here are {', '.join(keys_of(layout, section, family))}"
     if elsewhere[other] == TOP:
         return f"did you mean '{other}' at the top level, outside all sections?"
     return f"did you mean '{elsewhere[other]}.{other}'?"
 
 
-def nearest_family(value: str) -> str | None:
+def nearest_family(layout: AnyLayout, value: str) -> str | None:
     """The family that a misspelt one was meant to be."""
-    return _nearest(value, tuple(FAMILIES), _PERHAPS)
+    return _nearest(value, tuple(layout.families), _PERHAPS)
 
 
-def _owner_of(key: str) -> str:
-    return next(family for family, model in FAMILIES.items() if key in model.model_fields)
+def _owner_of(layout: AnyLayout, key: str) -> str:
+    return next(family for family, model in layout.families.items() if key in model.model_fields)
 
 
 def _nearest(word: str, known: tuple[str, ...], cutoff: float) -> str | None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from ukraine_stance.config.faults import Fault, Place, Plain, dotted, escaped
 from ukraine_stance.config.keys import TOP, keys_of, meant
-from ukraine_stance.config.schema import SECTIONS
+from ukraine_stance.config.schema import AnyLayout
 from ukraine_stance.config.yaml_source import Document, parse_value
 
 SET = "--set "
@@ -28,14 +28,14 @@ class _Refused(ValueError):
         self.key = key
 
 
-def parse(texts: Sequence[str]) -> tuple[list[Override], list[Fault]]:
+def parse(layout: AnyLayout, texts: Sequence[str]) -> tuple[list[Override], list[Fault]]:
     """Overrides that can be laid over a file, and the faults of the others. A key may be set once."""
     overrides: dict[tuple[str, ...], Override] = {}
     faults: list[Fault] = []
     for number, text in enumerate(texts, start=1):
         place = Place(number, 0, 0, SET + escaped(text))
         try:
-            override = _override(text, place)
+            override = _override(layout, text, place)
         except _Refused as refusal:
             faults.append(Fault(place, refusal.key, str(refusal)))
             continue
@@ -73,7 +73,7 @@ def _forget_below(keys: tuple[str, ...], document: Document) -> None:
         del document.places[below]
 
 
-def _override(text: str, place: Place) -> Override:
+def _override(layout: AnyLayout, text: str, place: Place) -> Override:
     path, equals, value = text.partition("=")
     keys = tuple(key.strip() for key in path.split("."))
     key = dotted(keys)
@@ -81,22 +81,24 @@ def _override(text: str, place: Place) -> Override:
         raise _Refused("", "has no '=' (write --set section.key=value)")
     if not all(keys):
         raise _Refused("", "names no key (write --set section.key=value)")
-    if keys[0] in SECTIONS and len(keys) == 1:
-        raise _Refused(key, f"is a section (set one of its keys: {', '.join(keys_of(keys[0]))})")
-    if len(keys) > 2 or (len(keys) == 2 and keys[0] not in SECTIONS):
-        raise _Refused(key, f"unknown key ({_meant_path(keys)})")
+    if keys[0] in layout.sections and len(keys) == 1:
+        inside = ", ".join(keys_of(layout, keys[0])) or f"{keys[0]}.NAME"
+        raise _Refused(key, f"is a section (set one of its keys: {inside})")
+    if len(keys) > 2 or (len(keys) == 2 and keys[0] not in layout.sections):
+        raise _Refused(key, f"unknown key ({_meant_path(layout, keys)})")
     try:
         return Override(keys, parse_value(value), place)
     except ValueError as error:
         raise _Refused(key, str(error)) from None
 
 
-def _meant_path(keys: tuple[str, ...]) -> str:
+def _meant_path(layout: AnyLayout, keys: tuple[str, ...]) -> str:
     section, key = keys[0], keys[1]
-    if section in SECTIONS and key not in keys_of(section):
-        return meant(section, key)
-    if section in keys_of(TOP):
-        path = f"{section}.{key}" if section in SECTIONS else section
+    known = keys_of(layout, section) if section in layout.sections else ()
+    if known and key not in known:
+        return meant(layout, section, key)
+    if section in keys_of(layout, TOP):
+        path = f"{section}.{key}" if section in layout.sections else section
         return f"'{path}' has no keys below it"
-    owner = next((name for name in SECTIONS if key in keys_of(name)), None)
-    return f"did you mean '{owner}.{key}'?" if owner else meant(TOP, section)
+    owner = next((name for name in reversed(layout.sections) if key in keys_of(layout, name)), None)
+    return f"did you mean '{owner}.{key}'?" if owner else meant(layout, TOP, section)

@@ -1,7 +1,8 @@
 """What a config may say: one frozen model for each section, every key with its meaning, unit and bounds."""
 
+from dataclasses import dataclass
 from pathlib import PurePath
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Generic, Literal, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
@@ -9,6 +10,7 @@ from ukraine_stance.labels import FIELD_SHARES
 
 SLUG = r"^[a-z0-9]+(-[a-z0-9]+)*$"
 SHA256 = r"^[0-9a-f]{64}$"
+KEY = r"^[a-z0-9][a-z0-9_\-]*$"
 REGISTRY_NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"  # MLflow bars '/' and ':'; '@' divides models:/NAME@ALIAS
 
 # Thirds written with three decimals will do: every figure made from shares is a ratio.
@@ -67,6 +69,25 @@ class Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False, validate_default=True)
 
 
+Schema = TypeVar("Schema", bound=Section)
+
+
+@dataclass(frozen=True, slots=True)
+class Layout(Generic[Schema]):
+    """One kind of config file: its schema and the sections in it, as the words about faults need them.
+
+    A section is None where a file may name its keys freely, or where its key `family` says which of `families` it is;
+    that one is called `model`.
+    """
+
+    schema: type[Schema]
+    sections: dict[str, type[Section] | None]
+    families: dict[str, type[Section]]
+
+
+AnyLayout = Layout[Any]
+
+
 class DataConfig(Section):
     """What the model learns from and is tested on."""
 
@@ -94,7 +115,9 @@ class DataConfig(Section):
 class TfidfConfig(Section):
     """Word and character TF-IDF with logistic regression."""
 
-    family: Literal["tfidf"] = Field(description="Kind of model; decides which other keys the section has.")
+    family: Literal["tfidf"] = Field(
+        default="tfidf", description="Kind of model; decides which other keys the section has."
+    )
     word_ngrams: WordSizes = Field(default=(1, 2), description="Word n-grams, [shortest, longest], in words.")
     char_ngrams: CharSizes | None = Field(
         default=(3, 5),
@@ -115,7 +138,9 @@ class TfidfConfig(Section):
 class TransformerConfig(Section):
     """A pretrained encoder, fine-tuned with a classification head."""
 
-    family: Literal["transformer"] = Field(description="Kind of model; decides which other keys the section has.")
+    family: Literal["transformer"] = Field(
+        default="transformer", description="Kind of model; decides which other keys the section has."
+    )
     checkpoint: Text = Field(
         description="Pretrained weights: a folder or a hub name; a packaged copy is used where there is one."
     )
@@ -149,7 +174,29 @@ class TransformerConfig(Section):
     )
 
 
-ModelConfig = Annotated[TfidfConfig | TransformerConfig, Field(discriminator="family")]
+class EnsembleConfig(Section):
+    """The models of the sections `tfidf` and `transformer`, weighed by a third that learns from their answers."""
+
+    family: Literal["ensemble"] = Field(
+        default="ensemble", description="Kind of model; decides which other keys the section has."
+    )
+    folds: int = Field(
+        default=3,
+        ge=2,
+        le=10,
+        description="Parts of the training statements, groups kept whole: each is answered by members that learned "
+        "from the others, and these answers teach how to weigh the members. Training takes about as many times longer.",
+    )
+    c: float = Field(
+        default=1.0,
+        gt=0,
+        le=1e6,
+        description="Inverse strength of the weighing model's regularisation, no unit: a larger c fits closer.",
+    )
+
+
+MemberConfig = TfidfConfig | TransformerConfig
+ModelConfig = Annotated[TfidfConfig | TransformerConfig | EnsembleConfig, Field(discriminator="family")]
 
 
 class AbstentionConfig(Section):
@@ -215,20 +262,43 @@ class ExperimentConfig(Section):
     seed: int = Field(ge=0, le=2**32 - 1, description="Seed of everything random in the run.")
     data: DataConfig = Field(description="The statements to learn from and to be tested on.")
     model: ModelConfig = Field(description="The model; its family decides which keys it has.")
+    tfidf: TfidfConfig | None = Field(default=None, description="The TF-IDF member of an ensemble.")
+    transformer: TransformerConfig | None = Field(default=None, description="The transformer member of an ensemble.")
     abstention: AbstentionConfig = Field(default=AbstentionConfig(), description="When the model gives no label.")
     evaluation: EvaluationConfig = Field(default=EvaluationConfig(), description="How the test is reported.")
     tracking: TrackingConfig = Field(default=TrackingConfig(), description="Whether and where MLflow shows the run.")
 
+    @model_validator(mode="after")
+    def _members_of_an_ensemble_alone(self) -> "ExperimentConfig":
+        present = [name for name in MEMBERS if getattr(self, name) is not None]
+        if self.model.family == "ensemble" and len(present) < len(MEMBERS):
+            raise ValueError(f"an ensemble needs the sections {' and '.join(MEMBERS)} beside model")
+        if self.model.family != "ensemble" and present:
+            raise ValueError(f"the section {present[0]} is for the family ensemble alone, not for {self.model.family}")
+        return self
 
-FAMILIES: dict[str, type[Section]] = {"tfidf": TfidfConfig, "transformer": TransformerConfig}
+    @property
+    def members(self) -> tuple[MemberConfig, ...]:
+        """What an ensemble is made of, empty for any other family."""
+        return tuple(member for member in (self.tfidf, self.transformer) if member is not None)
 
-SECTIONS: dict[str, type[Section] | None] = {
-    "data": DataConfig,
-    "model": None,  # which class, the family says
-    "abstention": AbstentionConfig,
-    "evaluation": EvaluationConfig,
-    "tracking": TrackingConfig,
-}
+
+# Sections of their own for the members of an ensemble.
+MEMBERS: dict[str, type[Section]] = {"tfidf": TfidfConfig, "transformer": TransformerConfig}
+
+EXPERIMENT = Layout(
+    ExperimentConfig,
+    # Where a key stands in several, the last one is named to who misplaced it.
+    {
+        **MEMBERS,
+        "data": DataConfig,
+        "model": None,
+        "abstention": AbstentionConfig,
+        "evaluation": EvaluationConfig,
+        "tracking": TrackingConfig,
+    },
+    {"tfidf": TfidfConfig, "transformer": TransformerConfig, "ensemble": EnsembleConfig},
+)
 
 
 def json_schema() -> dict[str, Any]:

@@ -5,13 +5,14 @@ from typing import Any, TypeAlias
 
 from ukraine_stance.config.faults import Plain, found
 from ukraine_stance.config.scalars import resolve_plain
-from ukraine_stance.config.schema import REGISTRY_NAME, SHA256, SLUG
+from ukraine_stance.config.schema import KEY, REGISTRY_NAME, SHA256, SLUG
 
 Words: TypeAlias = Callable[[Mapping[str, Any], str, str], str]
 
 _PATTERNS = {
     SLUG: "small letters, digits and single hyphens between them",
     SHA256: "64 hexadecimal digits in small letters",
+    KEY: "small letters, digits, '_' and '-', the first a letter or digit",
     REGISTRY_NAME: "letters, digits, '.', '_' and '-', the first a letter or digit",
 }
 
@@ -27,6 +28,7 @@ _WORDS: dict[str, Words] = {
     "bool_type": lambda _, found, null: f"expected true or false{null}, found {found}",
     "tuple_type": lambda _, found, null: f"expected a list in brackets{null}, found {found}",
     "model_type": lambda _, found, null: f"expected a section of keys, found {found}",
+    "dict_type": lambda _, found, null: f"expected a section of keys, found {found}",
     "model_attributes_type": lambda _, found, null: f"expected a section of keys, found {found}",
     "too_long": lambda context, found, null: _WORDS["wrong_length"](context, found, null),
     "literal_error": lambda context, found, null: f"expected {context['expected']}{null}, found {found}",
@@ -60,7 +62,7 @@ def plain_words(kind: str, context: Mapping[str, Any], value: Plain, nullable: b
 def _remedy(kind: str, value: Plain) -> str:
     if kind == "string_type" and isinstance(value, bool | int | float):
         return "put it in quotes"
-    if kind in {"model_type", "model_attributes_type"} and value is None:
+    if kind in {"model_type", "dict_type", "model_attributes_type"} and value is None:
         return "write its keys below it, indented, or remove the line"
     if not isinstance(value, str):
         return ""

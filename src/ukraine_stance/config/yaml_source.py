@@ -193,9 +193,7 @@ def _refusal(event: Event, depth: int, documents: int) -> str:
 
 def _mapping(node: Node | None, label: str, document: Document) -> dict[str, Plain]:
     if node is None:
-        raise _Unreadable(
-            Fault(_place(label, 1, 1), "", "the file is empty (a config needs name, seed, data and model)")
-        )
+        raise _Unreadable(Fault(_place(label, 1, 1), "", "the file is empty (write its keys: key: value)"))
     if not isinstance(node, MappingNode):
         raise _Unreadable(Fault(_place_of(node, label), "", "a config is a mapping of keys to values (key: value)"))
     document.places[()] = _place_of(node, label)

@@ -13,7 +13,7 @@ from ukraine_stance.corpus.exchange.tasks import Suggestion
 from ukraine_stance.corpus.votes import majority
 from ukraine_stance.errors import UserMistake
 from ukraine_stance.files import saying_why_unwritten, write_text
-from ukraine_stance.tables import JSON_TEXT, Reject, check_new, holds_json, listed, open_table, write_table
+from ukraine_stance.tables import JSON_TEXT, ReadOptions, Reject, check_new, holds_json, listed, open_table, write_table
 
 _VOTE = pa.struct([("coder", pa.string()), ("label", pa.string()), ("codebook_version", pa.string())])
 _OURS = ("id", "text", "label", "votes")
@@ -50,7 +50,7 @@ def read_pool(path: Path) -> Pool:
     Rows of one article get its id as `group`, so that folds never split it. Raises UserMistake when the file cannot
     be read, lacks the column, holds no statement or an id twice.
     """
-    source = open_table(path)
+    source = open_table(path, ReadOptions(adjustable=False))
     if "text" not in source.schema.names:
         raise UserMistake(f"{path}: no column text (columns: {listed(source.schema.names)})")
     in_json = [field.name for field in source.schema if holds_json(field)]

@@ -283,8 +283,13 @@ def _fill_folds(rows: list[dict[str, Any]], saved: dict[str, int]) -> None:
 
 def _with_folds(frame: pd.DataFrame) -> list[int]:
     ids, texts, labels, fixed = (list(frame[name]) for name in ("id", "text", "label", "fold"))
+    return assign_folds(ids, texts, joined_groups(frame), labels, fixed, FOLD_SEED)
+
+
+def joined_groups(frame: pd.DataFrame) -> list[str]:
+    """One name for each row of what must stand on one side of a split: its group, and what shares a contrast group."""
     contrasts = [name if isinstance(name, str) else None for name in frame.get("contrast_group", [None] * len(frame))]
-    return assign_folds(ids, texts, join_groups(list(frame["group"]), contrasts), labels, fixed, FOLD_SEED)
+    return join_groups(list(frame["group"]), contrasts)
 
 
 def _read_folds(path: Path) -> dict[str, int]:

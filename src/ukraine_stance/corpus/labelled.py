@@ -1,6 +1,7 @@
 """The user's own labelled file: columns text and label, and optionally id, group, target, fold and any others."""
 
 import json
+from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pandas as pd
 import pyarrow as pa
 
 from ukraine_stance.corpus.splits import FOLDS, UNASSIGNED
+from ukraine_stance.corpus.votes import plain_labels
 from ukraine_stance.errors import UserMistake
 from ukraine_stance.labels import ORDER, TARGET
 from ukraine_stance.tables import ReadOptions, holds_json, listed, open_table
@@ -27,15 +29,17 @@ _OURS = ("id", "text", "label", "group", "target", "fold", "contrast_group")
 def read_labelled(path: Path, options: ReadOptions | None = None) -> pd.DataFrame:
     """Rows of the file with id, text, label, target, origin "user", group and fold (-1 where the file gives none).
 
-    An id that the file lacks is `<file stem>-<row>`, a group that it lacks is the id. Its other columns are kept.
+    An id that the file lacks is `<file stem>-<row>`, a group that it lacks is the id. Its other columns are kept;
+    `votes` must hold votes where it is there.
     Raises UserMistake with every fault by row number (the first 20): nothing is skipped, a figure on part of a file
     would look like one on all of it.
     """
-    source = open_table(path, options)
+    source = open_table(path, replace(options or ReadOptions(), adjustable=False))
     missing = [name for name in ("text", "label") if name not in source.schema.names]
     if missing:
         raise UserMistake(
-            f"{path}: no column {' and no column '.join(missing)} (columns: {listed(source.schema.names)})"
+            f"{path}: no column {' and no column '.join(missing)} (columns: {listed(source.schema.names)}); "
+            "rename the columns that hold them"
         )
     faults: list[tuple[int, str]] = []
     rows: list[int] = []
@@ -93,6 +97,11 @@ def _row_faults(frame: pd.DataFrame, rows: list[int]) -> list[tuple[int, str]]:
             faults.append(
                 (row, f"fold is {_quoted(fold)}; give 0 (test), 1 (validation), 2 to {FOLDS - 1} (training) or nothing")
             )
+    for row, votes in zip(rows, frame.get("votes", ()), strict=False):
+        try:
+            plain_labels(votes, "column votes")
+        except UserMistake as fault:
+            faults.append((row, f"{fault}; mend them, or rename the column if it holds something else"))
     return faults
 
 

@@ -1,4 +1,4 @@
-"""Names taken out of a statement: what a model still knows of it then, it has read and not recognised."""
+"""Names taken out of a statement, or the two sides swapped: what a model still knows of it, it has read."""
 
 import re
 
@@ -29,15 +29,31 @@ _NO_NAMES = frozenset(
     September October November December Christmas Easter Mr Mrs Ms Dr President Minister Prime Foreign Defence Defense
     Chancellor Secretary General Sir Lord""".split()
 )
+# The two sides by the names that the news gives them; each takes the other's place.
+_SIDES = (
+    ("Ukraine", "Russia"),
+    ("Ukrainian", "Russian"),
+    ("Ukrainians", "Russians"),
+    ("Kyiv", "Moscow"),
+    ("Kiev", "Moscow"),
+    ("Zelensky", "Putin"),
+    ("Zelenskyy", "Putin"),
+)
+_OTHER_SIDE = {one: other for pair in reversed(_SIDES) for one, other in (pair, pair[::-1])}
+_SIDE = re.compile(rf"\b(?:{'|'.join(sorted(_OTHER_SIDE, key=len, reverse=True))})\b")
+# A word about either side: a statement without any of them is about nothing that a stance could be toward.
+_SIDE_WORD = re.compile(r"(?:\w+-)?(?:Ukrain|Ukran|Russ|Ky[ivy]{2}|Kiev|Moscow|Kremlin|Zelensk|Putin)")
+
 _WORD = re.compile(r"[^\W\d_]+(?:['’.\-][^\W\d_]+)*\.?(?<![.]{2})")
-_BEGINS = re.compile(r"(?:^|[.!?:;]\s+|[\"“‘«(]\s*|['’](?=\w)|[-–—]\s+)$")
+_BEGINS = re.compile(r"(?:[.!?:;]\s+|[\"“‘«(]\s*|['’](?=\w)|[-–—]\s+)$")
 _LINKS = frozenset("of the de van von der den al bin and for".split())
+_LOOK_BACK = 8  # characters before a word that tell whether a sentence begins with it: whole beginnings cost the square
 # Words of this share of a text that bear a capital make it a headline.
 _HEADLINE = 0.6
 
 
-def masked(text: str) -> str:
-    """The statement with every run of names as one `NAME`; weekdays, months and titles stay.
+def masked(text: str, but_sides: bool = False) -> str:
+    """The statement with every run of names as one `NAME`; weekdays, months and titles stay, on request the sides too.
 
     A word is a name by its capital letter inside a sentence, by two capitals (NATO), or by a list of countries,
     capitals, their people and a few leaders; some names at the beginning of a sentence are missed, and a headline in
@@ -45,11 +61,20 @@ def masked(text: str) -> str:
     """
     words = [(match.start(), match.end(), match.group().rstrip(".")) for match in _WORD.finditer(text)]
     headline = _is_headline([word for _, _, word in words])
-    named = [_is_name(word, text[:start], headline) for start, _, word in words]
+    named = [
+        _is_name(word, text[max(0, start - _LOOK_BACK) : start], headline)
+        and not (but_sides and _SIDE_WORD.match(word))
+        for start, _, word in words
+    ]
     for at in range(1, len(words) - 1):  # "Bank of England" is one name
         if words[at][2] in _LINKS and named[at - 1] and named[at + 1] and text[words[at - 1][1] : words[at][0]] == " ":
             named[at] = words[at][2] not in ("and", "for")
     return _written(text, words, named)
+
+
+def sides_swapped(text: str) -> str:
+    """The text with Ukraine and Russia, their people, capitals and presidents in each other's place; else as it was."""
+    return _SIDE.sub(lambda found: _OTHER_SIDE[found.group()], text)
 
 
 def _written(text: str, words: list[tuple[int, int, str]], named: list[bool]) -> str:
@@ -81,4 +106,4 @@ def _is_name(word: str, before: str, headline: bool) -> bool:
     first = core.split("-")[0]
     if first in _KNOWN or core in _KNOWN or (len(core) > 1 and sum(letter.isupper() for letter in core) > 1):
         return True
-    return core[0].isupper() and not headline and not _BEGINS.search(before)
+    return core[0].isupper() and not headline and bool(before) and not _BEGINS.search(before)

@@ -3,7 +3,7 @@
 import hashlib
 import unicodedata
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -59,13 +59,20 @@ def assign_folds(
 
 def join_groups(groups: Sequence[str], contrast_groups: Sequence[str | None]) -> list[str]:
     """One group name for each row, shared by all rows that a group or a contrast group ties together."""
-    keys = [
-        [("group", group), *([("contrast", contrast)] if contrast else [])]
-        for group, contrast in zip(groups, contrast_groups, strict=True)
-    ]
-    joined = [""] * len(groups)
-    for rows in _tied(keys):
-        name = min(groups[row] for row in rows)
+    return join_rows({"group": groups, "contrast": contrast_groups})
+
+
+def join_rows(keys: Mapping[str, Sequence[str | None]]) -> list[str]:
+    """One name for each row, shared by all rows that an equal value of any key ties together, directly or not.
+
+    keys maps each kind of key to its value for every row, None or empty where a row has none; the first kind has one
+    for every row, and the smallest of these values is the name.
+    """
+    names, *_ = keys.values()
+    kinds = [[(kind, value or "") for value in values] for kind, values in keys.items()]
+    joined = [""] * len(names)
+    for rows in _tied([[key for key in own if key[1]] for own in zip(*kinds, strict=True)]):
+        name = min(names[row] or "" for row in rows)
         for row in rows:
             joined[row] = name
     return joined

@@ -11,7 +11,7 @@ import pandas as pd
 
 from ukraine_stance.errors import UserMistake
 from ukraine_stance.labels import ORDER
-from ukraine_stance.tables import listed, open_table
+from ukraine_stance.tables import ReadOptions, listed, open_table
 
 _LABELS = tuple(str(label) for label in ORDER)
 
@@ -73,7 +73,7 @@ def read_votes(path: Path) -> pd.DataFrame:
     each vote and the columns `id`, `coder` and `label`. A group that it lacks is the id. Raises UserMistake, naming
     file and row, for rows that cannot be read, a vote without a label, or a coder who labels a statement twice.
     """
-    source = open_table(path)
+    source = open_table(path, ReadOptions(adjustable=False))
     rows: list[tuple[int, dict[str, Any]]] = []
     for batch in source.batches():
         for reject in batch.rejects:

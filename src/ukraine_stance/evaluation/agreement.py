@@ -17,7 +17,7 @@ import pandas as pd
 from ukraine_stance.corpus.votes import majority, plain_labels
 from ukraine_stance.errors import UserMistake
 from ukraine_stance.evaluation.metrics import Metric, macro_f1
-from ukraine_stance.evaluation.uncertainty import Estimate, Resampling, from_group_counts, plain_estimate
+from ukraine_stance.evaluation.uncertainty import SIGNED, Estimate, Resampling, from_group_counts, plain_estimate
 from ukraine_stance.labels import ORDER, column_of
 from ukraine_stance.models.protocol import FloatArray
 from ukraine_stance.tables import listed
@@ -112,6 +112,9 @@ AGREEMENT: dict[str, Metric] = {
     **{f"agreement_{label}": _label_agreement(column) for column, label in enumerate(ORDER)},
 }
 
+# Agreement beyond chance may fall short of chance.
+_SPANS = dict.fromkeys(["alpha", "kappa", *(f"alpha_{label}" for label in ORDER)], SIGNED)
+
 
 def agree(part: str, rows: pd.DataFrame, how: Resampling, adjudicators: set[str] | None = None) -> Agreement | None:
     """Agreement on rows with `id`, `group` and `votes`; None where no statement has two coders.
@@ -133,7 +136,7 @@ def agree(part: str, rows: pd.DataFrame, how: Resampling, adjudicators: set[str]
         both = [(one, group) for one, group in told if first in one and second in one]
         if both:
             counts = _by_group([_pair(one[first], one[second]) for one, _ in both], [group for _, group in both])
-            kappas[f"{first} {second}"] = from_group_counts(counts, {"kappa": cohen_kappa}, how)["kappa"]
+            kappas[f"{first} {second}"] = from_group_counts(counts, {"kappa": cohen_kappa}, how, _SPANS)["kappa"]
     shown = tuple(sorted(adjudicators))
     return Agreement(part, len(told), len(set(groups)), dict(coders), shown, estimates, kappas, how.level)
 
@@ -213,7 +216,7 @@ def adjudicators_of(votes: Sequence[Labels]) -> set[str]:
 def _estimates(votes: Sequence[Labels], groups: Sequence[str], how: Resampling) -> dict[str, Estimate]:
     coincidences = _by_group([_coincidences(one) for one in votes], groups)
     against_rest = _by_group([_against_rest(one) for one in votes], groups)
-    return from_group_counts(coincidences, AGREEMENT, how) | from_group_counts(
+    return from_group_counts(coincidences, AGREEMENT, how, _SPANS) | from_group_counts(
         against_rest, {"ceiling_macro_f1": macro_f1}, how
     )
 

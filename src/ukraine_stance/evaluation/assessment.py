@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from os.path import commonprefix
+from typing import Any
 
 import pandas as pd
 
@@ -12,28 +14,37 @@ from ukraine_stance.evaluation import behaviour
 from ukraine_stance.evaluation.base_rate import FieldFigures, field_figures
 from ukraine_stance.evaluation.curves import Curves, curves
 from ukraine_stance.evaluation.results import (
+    Comparison,
     Evaluation,
+    Recipe,
+    Repeats,
     compare,
     gold_columns,
     measure,
     predicted_columns,
     probabilities_of,
+    repeat_results,
 )
+from ukraine_stance.evaluation.shortcuts import ShortcutResult, shortcuts
 from ukraine_stance.evaluation.slices import Slice, slice_columns, slices
 from ukraine_stance.evaluation.uncertainty import Resampling
+from ukraine_stance.files import sha256_json
 from ukraine_stance.labels import FIELD_SHARES, ORDER
+from ukraine_stance.models.protocol import IntArray
 
 
 @dataclass(frozen=True, slots=True)
 class Measures:
     """What to measure beside the metrics: behavioural tests to put the models to, columns to slice by besides ours.
 
+    shortcuts asks every statement again with names masked, and so on: each model answers up to five times.
     field_shares are the labels' shares, in labels.ORDER, in the text that the models are for.
     """
 
     how: Resampling = field(default_factory=Resampling)
     suites: tuple[behaviour.Suite, ...] = ()
     by: tuple[str, ...] = ()
+    shortcuts: bool = True
     field_shares: FieldShares = FIELD_SHARES
 
 
@@ -50,7 +61,12 @@ def assess(
     """
     results, comparisons = [], []
     sliced: list[list[Slice]] = [[] for _ in models]
+    probed: list[list[ShortcutResult]] = [[] for _ in models]
     predictions: dict[str, list[pd.DataFrame]] = {}
+    recipes = recipes_of(models, names)
+    repeats: list[Repeats] = []
+    repeat_comparisons: list[Comparison] = []
+    columns = {part: slice_columns(rows, wanted.by) for part, rows in parts.items()}  # refused before models run
     confidence_curves: dict[str, tuple[Curves, ...]] = {}
     at_shares: dict[str, tuple[FieldFigures, ...]] = {}
     for part, rows in parts.items():
@@ -58,13 +74,19 @@ def assess(
         predictions[part] = scores
         results += [measure(part, rows, one, wanted.how) for one in scores]
         comparisons += compare(part, rows, list(zip(names, scores, strict=True)), wanted.how)
+        if len(recipes) < len(models):
+            of_seeds, pairs = repeat_results(part, rows, recipes, scores, wanted.how)
+            repeats += of_seeds
+            repeat_comparisons += pairs
         confidence_curves[part] = tuple(
             _curves(model, rows, one, wanted) for model, one in zip(models, scores, strict=True)
         )
         at_shares[part] = tuple(_in_field(rows, one, wanted) for one in scores)
-        columns = slice_columns(rows, wanted.by)
         for found, one in zip(sliced, scores, strict=True):
-            found += slices(part, rows, gold_columns(rows), predicted_columns(one), columns, wanted.how)
+            found += slices(part, rows, gold_columns(rows), predicted_columns(one), columns[part], wanted.how)
+        if wanted.shortcuts and part != "validation":  # which a model was tuned on: what it lost there says little
+            for under, model in zip(probed, models, strict=True):
+                under += shortcuts(part, rows, gold_columns(rows), partial(_columns, model), wanted.how)
     tested = [behaviour.run(wanted.suites, partial(_labels, model)) for model in models] if wanted.suites else []
     return Evaluation(
         names=tuple(names),
@@ -76,10 +98,41 @@ def assess(
         warnings=tuple(warnings),
         behaviour=tuple(map(tuple, tested)),
         slices=tuple(map(tuple, sliced)),
+        shortcuts=tuple(map(tuple, probed)) if wanted.shortcuts else (),
+        repeats=tuple(repeats),
+        repeat_comparisons=tuple(repeat_comparisons),
         choices=tuple(model.calibration.choice for model in models),
         curves=confidence_curves,
         in_field=at_shares,
     )
+
+
+def recipes_of(models: Sequence[StanceClassifier], names: Sequence[str]) -> list[Recipe]:
+    """Models grouped by what they are but for the seed: settings, data learned from, target; in order of first mention.
+
+    A recipe of several seeds is named by what the names of its models begin with.
+    """
+    members: dict[str, list[int]] = {}
+    for number, model in enumerate(models):
+        learned = {name: value for name, value in model.trained_on.items() if name != "seed"}
+        identity = [model.model.family, _without_seeds(model.model.settings()), learned, model.target]
+        members.setdefault(sha256_json(identity), []).append(number)
+    found: list[Recipe] = []
+    for numbers in members.values():
+        name = names[numbers[0]]
+        if len(numbers) > 1:
+            begins = commonprefix([names[number] for number in numbers])  # noqa: RUF071 - characters are meant
+            common = begins.rstrip("-_. 0123456789/:")
+            name = f"{common or models[numbers[0]].model.family} ({len(numbers)} seeds)"
+        taken = {one.name for one in found}
+        found.append(Recipe(f"{name} {len(found) + 1}" if name in taken else name, tuple(numbers)))
+    return found
+
+
+def _without_seeds(settings: Any) -> Any:  # noqa: ANN401 - JSON
+    if not isinstance(settings, dict):
+        return settings
+    return {name: _without_seeds(value) for name, value in settings.items() if name != "seed"}
 
 
 def _curves(model: StanceClassifier, rows: pd.DataFrame, scores: pd.DataFrame, wanted: Measures) -> Curves:
@@ -94,4 +147,8 @@ def _in_field(rows: pd.DataFrame, scores: pd.DataFrame, wanted: Measures) -> Fie
 
 def _labels(model: StanceClassifier, texts: Sequence[str]) -> list[str]:
     """The model's most probable label for each text, also where it abstains."""
-    return [str(ORDER[column]) for column in predicted_columns(model.score(texts))]
+    return [str(ORDER[column]) for column in _columns(model, texts)]
+
+
+def _columns(model: StanceClassifier, texts: Sequence[str], targets: Sequence[str] | None = None) -> IntArray:
+    return predicted_columns(model.score(texts, targets))

@@ -187,6 +187,8 @@ def read_suites(*folders: Path) -> list[Suite]:
     suites: list[Suite] = []
     faults: list[str] = []
     for folder in folders:
+        if not folder.is_dir():
+            raise UserMistake(f"{folder}: there is no such folder of cases")
         paths = sorted(folder.glob("*.yaml"))
         if not paths:
             raise UserMistake(f"{folder}: holds no case files (*.yaml)")

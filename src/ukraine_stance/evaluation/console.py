@@ -2,12 +2,14 @@
 
 import math
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 from rich.table import Table
 
 from ukraine_stance.evaluation.agreement import Agreement
 from ukraine_stance.evaluation.reliability import RELIABILITY_WORDS
-from ukraine_stance.evaluation.results import Comparison, Evaluation, PartResult
+from ukraine_stance.evaluation.results import Comparison, Evaluation, PartResult, results_of
+from ukraine_stance.evaluation.slices import worst
 from ukraine_stance.evaluation.uncertainty import ENOUGH_GROUPS, Estimate
 from ukraine_stance.labels import ORDER
 
@@ -16,6 +18,7 @@ _AGREEMENT = {
     "agreement": "equal votes",
     "ceiling_macro_f1": "macro-F1, one coder against the others",
 }
+_WORST = 5
 _HEADLINE = {"macro_f1": "macro-F1", "favor_against_f1": "mean F1 favor+against", "accuracy": "accuracy"}
 
 
@@ -41,6 +44,45 @@ def summary_table(results: Sequence[PartResult], names: dict[str, str]) -> Itera
     yield table
     noted = ((result.part, note) for result in results for note in (*result.notes, ceiling_words(result)))
     yield from dict.fromkeys(f"note: {part}: {note}" for part, note in noted)
+
+
+def worst_slices_table(found: Evaluation) -> Iterator[Table | str]:
+    """Where one model is most surely weak, over all columns of its first part; nothing for several models."""
+    if len(found.names) > 1 or not found.slices:
+        return
+    part = found.results[0].part
+    caption = "by the upper end of the interval; --by COLUMN prints every value, the page all columns"
+    table = Table(title=f"worst slices of {part}", title_justify="left", caption=caption, caption_justify="left")
+    for heading in ("column", "value", "statements", "groups", "accuracy", "macro-F1"):
+        table.add_column(heading, no_wrap=heading != "value")
+    for one in worst([one for one in found.slices[0] if one.part == part], _WORST):
+        figures = (shown(one.accuracy), shown(one.macro_f1))
+        table.add_row(one.column, one.value, str(one.statements), str(one.groups), *figures)
+    yield table
+
+
+def cross_validation_tables(results: dict[str, Any]) -> Iterator[Table | str]:
+    """A row for each round, one for all predictions together and one for the rounds' spread, then every note."""
+    found = [*results_of({"parts": results["rounds"]}), *results_of({"parts": [results["together"]]})]
+    table = Table(caption=f"intervals: {found[0].level:.0%}, groups resampled", caption_justify="left")
+    for heading in ("tested", "trained on", "statements", "groups", *_HEADLINE.values()):
+        table.add_column(heading, no_wrap=True)
+    trained_on = [str(fit["train"]) for fit in results["fits"]]
+    for one, trained in zip(found, [*trained_on, ""], strict=True):
+        figures = (shown(one.estimates[name]) for name in _HEADLINE)
+        table.add_row(one.part, trained, str(one.statements), str(one.groups), *figures)
+    if len(trained_on) > 1:
+        spread = (_mean_and_sd(results["spread"][name]) for name in _HEADLINE)
+        table.add_row(f"mean (SD) of {len(trained_on)}", "", "", "", *spread)
+    yield table
+    notes = [*results["notes"], *found[-1].notes, ceiling_words(found[-1])]
+    yield from (f"note: {note}" for note in dict.fromkeys(notes))
+
+
+def _mean_and_sd(spread: dict[str, float | None]) -> str:
+    if spread["mean"] is None or spread["sd"] is None:
+        return "undefined"
+    return f"{spread['mean']:.3f} ({spread['sd']:.3f})"
 
 
 def confidence_tables(found: Evaluation) -> Iterator[Table | str]:
@@ -73,6 +115,27 @@ def slice_tables(found: Evaluation, columns: Sequence[str]) -> Iterator[Table | 
                     figures = (shown(one.accuracy), shown(one.macro_f1))
                     table.add_row(one.value, str(one.statements), str(one.groups), *figures)
             yield table
+
+
+def shortcuts_table(found: Evaluation) -> Iterator[Table | str]:
+    """What every model loses under each probe, beside its score; nothing where none was asked for."""
+    if not found.shortcuts:
+        return
+    caption = (
+        "lost: macro-F1 before minus after; kept: favor and against answers that stay, of the statements changed.\n"
+        "A model that reads loses little with names masked, and keeps few answers when the sides are swapped."
+    )
+    table = Table(title="shortcuts", title_justify="left", caption=caption, caption_justify="left")
+    for heading in ("model", "part", "changed input", "statements changed", "macro-F1", "lost", "kept"):
+        table.add_column(heading, no_wrap=True)
+    for name, model_id, results in zip(found.names, found.model_ids, found.shortcuts, strict=True):
+        for part in dict.fromkeys(one.part for one in results):
+            score = next(one for one in found.results if (one.part, one.model_id) == (part, model_id))
+            table.add_row(name, part, "none", "", shown(score.estimates["macro_f1"]), "", "")
+            for one in (one for one in results if one.part == part):
+                figures = [shown(one.macro_f1), shown(one.drop)] if one.keeps_gold else ["", ""]
+                table.add_row("", "", one.probe, str(one.changed), *figures, shown(one.kept))
+    yield table
 
 
 def behaviour_table(found: Evaluation) -> Iterator[Table | str]:
@@ -109,7 +172,7 @@ def agreement_tables(parts: Sequence[Agreement]) -> Iterator[Table | str]:
     for part in parts:
         yield from (f"{part.part}: Cohen's kappa of {pair}: {shown(kappa)}" for pair, kappa in part.kappas.items())
         if part.groups < ENOUGH_GROUPS:
-            yield f"note: {part.part}: only {part.groups} groups (articles, pages): the intervals are too narrow"
+            yield f"note: {part.part}: only {part.groups} groups (articles, pages): the intervals are wide"
         if part.adjudicators:
             yield f"note: {part.part}: {', '.join(part.adjudicators)} saw only disputed statements and is left out"
         if part.estimates["agreement"].value == 1:
@@ -122,6 +185,23 @@ def agreement_tables(parts: Sequence[Agreement]) -> Iterator[Table | str]:
 def comparison_lines(comparisons: Sequence[Comparison]) -> Iterator[str]:
     """The verdict of each comparison."""
     yield from (f"{found.part}: {found.verdict}" for found in comparisons)
+
+
+def repeats_table(found: Evaluation) -> Iterator[Table | str]:
+    """What each config scores on average over seeds, and which is better; nothing where no config has two seeds."""
+    if not found.repeats:
+        return
+    caption = f"intervals: {found.repeats[0].level:.0%}, groups and seeds resampled"
+    table = Table(title="means over seeds", title_justify="left", caption=caption, caption_justify="left")
+    for heading in ("config", "part", "seeds", *_HEADLINE.values(), "macro-F1 of each seed", "SD"):
+        table.add_column(heading, no_wrap=heading != "macro-F1 of each seed")
+    for one in found.repeats:
+        each = " ".join(f"{score:.3f}" for score in one.macro_f1)
+        figures = (shown(one.means[name]) for name in _HEADLINE)
+        spread = "" if math.isnan(one.spread) else f"{one.spread:.3f}"
+        table.add_row(one.name, one.part, str(one.seeds), *figures, each, spread)
+    yield table
+    yield from comparison_lines(found.repeat_comparisons)
 
 
 def ceiling_words(result: PartResult) -> str:

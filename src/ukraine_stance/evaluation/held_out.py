@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
+from pydantic import ValidationError
 
 from ukraine_stance.classifier import StanceClassifier
 from ukraine_stance.config import DataConfig
@@ -20,31 +21,46 @@ _HELD_OUT = ("test", "articles")
 Parts = tuple[dict[str, pd.DataFrame], list[str]]
 
 
-def parts_of_file(project: Project, path: Path, models: Sequence[StanceClassifier], names: Sequence[str]) -> Parts:
+def parts_of_file(
+    project: Project, path: Path, models: Sequence[StanceClassifier], names: Sequence[str], unseen: bool = False
+) -> Parts:
     """The rows of a labelled file as one part that bears the file's name; warns where a model has learned from them.
 
-    Raises UserMistake as `read_labelled` does.
+    Raises UserMistake as `read_labelled` does, and with `unseen` where a model has learned from some of them.
     """
     rows = read_labelled(path, ReadOptions())
-    warnings = [
-        warning for model, name in zip(models, names, strict=True) if (warning := _seen(project, rows, model, name))
-    ]
+    seen: list[str] = []
+    warnings: list[str] = []
+    for model, name in zip(models, names, strict=True):
+        known, said = _seen(project, rows, model, name)
+        (seen if known else warnings).extend([said] if said else [])
+    if seen and unseen:
+        raise UserMistake("\n".join(f"{one}; take them out of {path}" for one in seen))
+    warnings = seen + warnings
     if rows["group"].nunique() == len(rows):
         warnings.append(f"{path}: no two rows share a group; if several come from one article, add a column 'group'")
+    elif alone := int((rows["group"] == rows["id"]).sum()):
+        warnings.append(f"{path}: {alone} of {len(rows)} rows give no group: each counts as an article of its own")
     return {path.name: rows}, warnings
 
 
-def held_out_parts(project: Project, models: Sequence[StanceClassifier], names: Sequence[str]) -> Parts:
+def held_out_parts(
+    project: Project, models: Sequence[StanceClassifier], names: Sequence[str], unseen: bool = False
+) -> Parts:
     """Test rows, and article rows, that no model learned from or was tuned on.
 
-    Raises UserMistake when the dataset cannot be loaded as a model had it, or the models share no test row.
+    Raises UserMistake when the dataset cannot be loaded as a model had it, or the models share no test row, and with
+    `unseen` where a model may have learned from some because its training rows are no longer those of the dataset.
     """
     parts: dict[str, pd.DataFrame] = {}
     sizes = dict.fromkeys(_HELD_OUT, 0)
     warnings = []
     for model, name in zip(models, names, strict=True):
-        data = dataset.load(project, _data_config(model))
-        if data.learned_sha256 != model.trained_on["sha256"]:
+        try:
+            data = dataset.load(project, _data_config(model))
+        except UserMistake as fault:
+            raise UserMistake(f"{name}: {fault}") from fault
+        if data.learned_sha256 != model.trained_on.get("sha256"):
             warnings.append(f"{name}: its training rows have changed since; it may have seen some of these statements")
         for part in _HELD_OUT:
             rows = data.part(part)
@@ -52,6 +68,10 @@ def held_out_parts(project: Project, models: Sequence[StanceClassifier], names: 
             if part in parts:
                 rows = parts[part][parts[part]["id"].isin(rows["id"])].reset_index(drop=True)
             parts[part] = rows
+    if warnings and unseen:
+        raise UserMistake(
+            "\n".join(f"{one}: give a labelled file that it has not seen, with --data" for one in warnings)
+        )
     for part, rows in parts.items():
         if len(rows) < sizes[part]:
             warnings.append(f"{part}: only {len(rows)} of {sizes[part]} statements were held out by every model")
@@ -60,20 +80,20 @@ def held_out_parts(project: Project, models: Sequence[StanceClassifier], names: 
     return {part: rows for part, rows in parts.items() if not rows.empty}, warnings
 
 
-def _seen(project: Project, rows: pd.DataFrame, model: StanceClassifier, name: str) -> str | None:
-    """A warning where the model learned from, or was tuned on, statements that it is now tested on."""
+def _seen(project: Project, rows: pd.DataFrame, model: StanceClassifier, name: str) -> tuple[bool, str]:
+    """Whether the model is known to have learned from statements that it is now tested on, and a warning or ""."""
     try:
         frame = dataset.load(project, _data_config(model)).frame
     except UserMistake as fault:
-        return f"{name}: whether it has seen these statements in training cannot be told ({fault})"
+        return False, f"{name}: whether it has seen these statements in training cannot be told ({fault})"
     learned = {normalised(text) for text in frame.loc[frame["part"].isin(("train", "validation")), "text"]}
     seen = sum(normalised(text) in learned for text in rows["text"])
-    return (
-        f"{name}: has seen {seen} of these {len(rows)} statements in training: its figures are too good"
-        if seen
-        else None
-    )
+    said = f"{name}: has seen {seen} of these {len(rows)} statements in training: its figures are too good"
+    return bool(seen), said if seen else ""
 
 
 def _data_config(model: StanceClassifier) -> DataConfig:
-    return DataConfig.model_validate(model.trained_on["data"], strict=False)
+    try:
+        return DataConfig.model_validate(model.trained_on["data"], strict=False)
+    except (KeyError, ValidationError) as fault:
+        raise UserMistake(f"model {model.model_id} does not tell in model.json what data it was trained on") from fault

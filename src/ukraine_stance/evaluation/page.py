@@ -33,6 +33,7 @@ from ukraine_stance.evaluation.listing import clean, list_statements
 from ukraine_stance.evaluation.metrics import METRICS
 from ukraine_stance.evaluation.reliability import RELIABILITY, RELIABILITY_WORDS
 from ukraine_stance.evaluation.results import Comparison, Evaluation, PartResult
+from ukraine_stance.evaluation.slices import worst
 from ukraine_stance.evaluation.uncertainty import Estimate
 from ukraine_stance.labels import ORDER, TARGET
 
@@ -41,6 +42,8 @@ _HEADLINE = {
     "favor_against_f1": ("mean F1 favor+against", "mean of the F1 of the two sides; neutral counts by its mistakes"),
     "accuracy": ("accuracy", "share of statements whose label is right"),
 }
+
+_WORST = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +179,12 @@ def _context(found: Evaluation) -> dict[str, Any]:
         "order": [str(label) for label in ORDER],
         "listing": listing,
         "behaviour": _suites(found),
+        "repeats": found.repeats,
+        "repeat_comparisons": found.repeat_comparisons,
+        "headline": list(_HEADLINE),
         "slices": _slices(found),
+        "worst": _worst(found),
+        "shortcuts": _shortcuts(found),
         "reliability": list(RELIABILITY),
         "columns": ["id", *part_column, "statement", "gold", *(f"confidence of {name}" for name in found.names)],
     }
@@ -191,6 +199,31 @@ def _slices(found: Evaluation) -> list[dict[str, Any]]:
         row = {"value": first.value, "statements": first.statements, "groups": first.groups, "cells": cells}
         tables.setdefault((first.part, first.column), []).append(row)
     return [{"part": part, "column": column, "rows": rows} for (part, column), rows in tables.items()]
+
+
+def _worst(found: Evaluation) -> list[dict[str, Any]]:
+    """The slices where the first model is most surely weak, with every model's figures."""
+    if not found.slices:
+        return []
+    by_model = [{(one.part, one.column, one.value): one for one in slices} for slices in found.slices]
+    rows = []
+    for first in worst(found.slices[0], _WORST):
+        own = [of_model[first.part, first.column, first.value] for of_model in by_model]
+        cells = [_Cell.of(figure) for one in own for figure in (one.accuracy, one.macro_f1)]
+        about = {name: getattr(first, name) for name in ("part", "column", "value", "statements", "groups")}
+        rows.append({**about, "cells": cells})
+    return rows
+
+
+def _shortcuts(found: Evaluation) -> list[dict[str, Any]]:
+    """Each probe on each part with every model's score, loss and kept answers."""
+    rows = []
+    for of_models in zip(*found.shortcuts, strict=True):
+        first = of_models[0]
+        cells = [_Cell.of(figure) for one in of_models for figure in (one.macro_f1, one.drop, one.kept)]
+        about = {name: getattr(first, name) for name in ("part", "probe", "about", "changed", "keeps_gold")}
+        rows.append({**about, "cells": cells})
+    return rows
 
 
 def _suites(found: Evaluation) -> list[dict[str, Any]]:

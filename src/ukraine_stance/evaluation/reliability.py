@@ -9,8 +9,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from ukraine_stance.evaluation.metrics import Metric
-from ukraine_stance.evaluation.uncertainty import Estimate, Resampling, from_group_counts
-from ukraine_stance.models.protocol import FloatArray, IntArray
+from ukraine_stance.evaluation.uncertainty import LOSS, Estimate, Resampling, Span, from_group_counts
+from ukraine_stance.models.protocol import FloatArray, IntArray, first_improbable
 
 BINS = 15
 
@@ -21,7 +21,8 @@ _LEAST = 1e-12
 def expected_calibration_error(sums: FloatArray) -> FloatArray:
     """Average gap between confidence and accuracy over equal-width bins, (...): 0 is perfect, 1 is worst.
 
-    Source: Guo et al. 2017, arXiv:1706.04599. With few statements it is too high even for a perfect model.
+    Source: Guo et al. 2017, arXiv:1706.04599. With few statements it is too high even for a perfect model, and so is
+    its interval, which then misses the true error more often than it says.
     """
     gaps = np.abs(sums[..., 1] - sums[..., 2]).sum(axis=-1)
     return np.asarray(gaps / sums[..., 0].sum(axis=-1))
@@ -46,6 +47,9 @@ RELIABILITY: dict[str, Metric] = {
     "log_loss": log_loss,
 }
 
+# Those that are no shares.
+SPANS: dict[str, Span] = {"brier_score": (0.0, 2.0), "log_loss": LOSS}
+
 RELIABILITY_WORDS = {
     "calibration_error": "calibration error (ECE)",
     "brier_score": "Brier score",
@@ -61,7 +65,7 @@ def reliability(
     Raises ValueError when a row holds no three probabilities that add up to 1.
     """
     check_probabilities(probabilities)
-    return from_group_counts(group_sums(probabilities, gold, groups), RELIABILITY, how)
+    return from_group_counts(group_sums(probabilities, gold, groups), RELIABILITY, how, SPANS)
 
 
 def group_sums(probabilities: FloatArray, gold: IntArray, groups: Sequence[str]) -> FloatArray:
@@ -86,11 +90,6 @@ def group_sums(probabilities: FloatArray, gold: IntArray, groups: Sequence[str])
 
 def check_probabilities(probabilities: FloatArray) -> None:
     """Raise ValueError unless every row is three probabilities that add up to 1 (to a thousandth)."""
-    wrong = ~(
-        np.isfinite(probabilities).all(axis=1)
-        & (probabilities >= 0).all(axis=1)
-        & (np.abs(probabilities.sum(axis=1) - 1) < 1e-3)
-    )
-    if wrong.any():
-        row = int(np.flatnonzero(wrong)[0])
+    row = first_improbable(probabilities)
+    if row is not None:
         raise ValueError(f"row {row}: {probabilities[row].tolist()} are no probabilities of three labels")

@@ -16,8 +16,9 @@ from ukraine_stance.evaluation.agreement import ceiling
 from ukraine_stance.evaluation.base_rate import FieldFigures
 from ukraine_stance.evaluation.behaviour import SuiteResult
 from ukraine_stance.evaluation.curves import Curves
-from ukraine_stance.evaluation.metrics import confusion
+from ukraine_stance.evaluation.metrics import confusion, macro_f1
 from ukraine_stance.evaluation.reliability import reliability
+from ukraine_stance.evaluation.shortcuts import ShortcutResult
 from ukraine_stance.evaluation.slices import Slice
 from ukraine_stance.evaluation.uncertainty import (
     ENOUGH_GROUPS,
@@ -26,6 +27,8 @@ from ukraine_stance.evaluation.uncertainty import (
     bootstrap,
     paired_difference,
     plain_estimate,
+    repeated,
+    repeated_difference,
 )
 from ukraine_stance.labels import ORDER, column_of
 from ukraine_stance.models.protocol import FloatArray, IntArray
@@ -81,13 +84,48 @@ class Comparison:
 
 
 @dataclass(frozen=True, slots=True)
+class Recipe:
+    """Models that one config makes with several seeds: members are their numbers, in the order of the names."""
+
+    name: str
+    members: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Repeats:
+    """One recipe on one part: macro_f1 of each seed and their standard deviation, and every metric's mean.
+
+    The interval of a mean holds both other statements and other seeds; spread is nan with one seed.
+    """
+
+    part: str
+    name: str
+    seeds: int
+    macro_f1: tuple[float, ...]
+    spread: float
+    means: dict[str, Estimate]
+    level: float
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values for JSON; undefined figures are None."""
+        plain = {
+            "macro_f1": [None if np.isnan(one) else one for one in self.macro_f1],
+            "spread": None if np.isnan(self.spread) else self.spread,
+            "means": {name: plain_estimate(found) for name, found in self.means.items()},
+        }
+        return {**asdict(self), **plain}
+
+
+@dataclass(frozen=True, slots=True)
 class Evaluation:
     """Models on the same statements: results by part and model, and the paired differences of every two models.
 
     rows maps each part to its statements, predictions each part to the models' columns, in the order of `names`;
-    behaviour holds each model's results on every suite of cases, slices each model's on parts of the data, in that
-    order too, or nothing where none was asked for. curves and in_field hold by part each model's curves and its
-    figures at the field's shares of labels, choices how each model's threshold was chosen, None where none was wanted.
+    behaviour holds each model's results on every suite of cases, slices each model's on parts of the data, shortcuts
+    each model's under every probe, in that order too, or nothing where none was asked for. repeats and their
+    comparisons are empty unless a config was trained with several seeds. curves and in_field hold by part each model's
+    curves and its figures at the field's shares of labels, choices how each model's threshold was chosen, None where
+    none was wanted.
     """
 
     names: tuple[str, ...]
@@ -99,6 +137,9 @@ class Evaluation:
     warnings: tuple[str, ...]
     behaviour: tuple[tuple[SuiteResult, ...], ...] = ()
     slices: tuple[tuple[Slice, ...], ...] = ()
+    shortcuts: tuple[tuple[ShortcutResult, ...], ...] = ()
+    repeats: tuple[Repeats, ...] = ()
+    repeat_comparisons: tuple[Comparison, ...] = ()
     choices: tuple[ThresholdChoice | None, ...] = ()
     curves: dict[str, tuple[Curves, ...]] = field(default_factory=dict)
     in_field: dict[str, tuple[FieldFigures, ...]] = field(default_factory=dict)
@@ -120,6 +161,8 @@ class Evaluation:
             "better": self.better,
             "results": [result.as_dict() for result in self.results],
             "comparisons": [found.as_dict() for found in self.comparisons],
+            "repeats": [found.as_dict() for found in self.repeats],
+            "repeat_comparisons": [found.as_dict() for found in self.repeat_comparisons],
             "warnings": list(self.warnings),
             "behaviour": {
                 name: [suite.as_dict() for suite in suites]
@@ -127,6 +170,9 @@ class Evaluation:
             },
             "slices": {
                 name: [one.as_dict() for one in found] for name, found in zip(self.names, self.slices, strict=False)
+            },
+            "shortcuts": {
+                name: [one.as_dict() for one in found] for name, found in zip(self.names, self.shortcuts, strict=False)
             },
             "thresholds": {
                 name: asdict(choice) if choice else None for name, choice in zip(self.names, self.choices, strict=False)
@@ -181,6 +227,27 @@ def compare(
     return found
 
 
+def repeat_results(
+    part: str, rows: pd.DataFrame, recipes: Sequence[Recipe], predictions: Sequence[pd.DataFrame], how: Resampling
+) -> tuple[list[Repeats], list[Comparison]]:
+    """What each recipe scores on average over seeds, and the difference of every two recipes."""
+    gold, groups = gold_columns(rows), list(rows["group"])
+    answers = [[predicted_columns(predictions[number]) for number in recipe.members] for recipe in recipes]
+    count = len(set(groups))
+    found = []
+    for recipe, given in zip(recipes, answers, strict=True):
+        each = tuple(float(macro_f1(confusion(gold, one))) for one in given)
+        spread = float(np.std(each, ddof=1)) if len(each) > 1 else np.nan
+        means = repeated(gold, given, groups, how)
+        found.append(Repeats(part, recipe.name, len(given), each, spread, means, how.level))
+    pairs = []
+    for (one, of_one), (two, of_two) in combinations(zip(recipes, answers, strict=True), 2):
+        differences = repeated_difference(gold, of_one, of_two, groups, how)
+        empty = Comparison(part, one.name, two.name, len(rows), count, differences, how.level, "")
+        pairs.append(replace(empty, verdict=_verdict(empty)))
+    return found, pairs
+
+
 def results_of(metrics: dict[str, Any]) -> list[PartResult]:
     """The results that a run's metrics.json holds."""
     return [_result_of(part) for part in metrics["parts"]]
@@ -219,7 +286,7 @@ def _notes(part: str, gold: IntArray, groups: int) -> tuple[str, ...]:
         tuned = "best epoch, temperature, threshold"
         notes.append(f"the model was tuned on it ({tuned}): only the other parts say how good it is")
     if groups < ENOUGH_GROUPS:
-        notes.append(f"only {groups} groups (articles, pages): the intervals are too narrow, the truth is less certain")
+        notes.append(f"only {groups} groups (articles, pages): the intervals are wide, and how wide is uncertain")
     absent = [str(label) for column, label in enumerate(ORDER) if not (gold == column).any()]
     if absent:
         notes.append(f"no gold {' and no gold '.join(absent)}: metrics that need it are undefined here")
@@ -232,7 +299,7 @@ def _verdict(found: Comparison) -> str:
     if np.isnan(difference.low):
         return f"{found.first} and {found.second}: the difference has no interval on these statements"
     low, high = 100 * difference.low, 100 * difference.high
-    caution = " (few groups: the interval is too narrow)" if found.groups < ENOUGH_GROUPS else ""
+    caution = " (few groups: a small-sample interval)" if found.groups < ENOUGH_GROUPS else ""
     if low > 0:
         return f"{found.second} is better than {found.first} by {points} [{low:.1f}, {high:.1f}]{caution}"
     if high < 0:

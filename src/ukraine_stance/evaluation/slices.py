@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from math import isnan
 from typing import Any
 
 import pandas as pd
@@ -70,19 +71,37 @@ def slices(
     return found
 
 
-def _values(rows: pd.DataFrame, column: str) -> "pd.Series[str]":
+def worst(found: Sequence[Slice], count: int) -> list[Slice]:
+    """The slices that are most surely bad, whatever their column: by the upper end of the accuracy's interval.
+
+    Those without an interval (one group, all right, all wrong) come last, the lowest accuracy first: three wrong
+    statements of one page say less than forty of two hundred.
+    """
+
+    def key(one: Slice) -> tuple[bool, float, float, int]:
+        unsure = isnan(one.accuracy.high)
+        return unsure, 0.0 if unsure else one.accuracy.high, one.accuracy.value, -one.statements
+
+    return sorted(found, key=key)[:count]
+
+
+def values_of(rows: pd.DataFrame, column: str) -> "pd.Series[str]":
+    """The value of the column in words for every row; `length` is counted where the rows have no such column."""
     derive = _DERIVED.get(column)
     if derive is not None and column not in rows:
-        return pd.Series([derive(text) for text in rows["text"]], index=rows.index)
-    plain = rows[column].map(_plain)
-    kept = plain[plain != UNKNOWN].value_counts(sort=True).index[:_MOST_VALUES]
-    return plain.where(plain.isin([*kept, UNKNOWN]), OTHERS)
+        return pd.Series([derive(text) for text in rows["text"]], index=rows.index, dtype="str")
+    return rows[column].map(_plain).where(rows[column].notna(), UNKNOWN)
+
+
+def _values(rows: pd.DataFrame, column: str) -> "pd.Series[str]":
+    values = values_of(rows, column)
+    kept = values[values != UNKNOWN].value_counts(sort=True).index[:_MOST_VALUES]
+    return values.where(values.isin([*kept, UNKNOWN]), OTHERS)
 
 
 def _plain(value: object) -> str:
-    if value is None or value != value or str(value).strip() == "":
-        return UNKNOWN
-    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+    text = str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+    return text if text.strip() else UNKNOWN
 
 
 def _length(text: str) -> str:

@@ -1,23 +1,36 @@
 """Build and load models: the only place that knows which families exist."""
 
+from collections.abc import Sequence
 from dataclasses import fields
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ukraine_stance.errors import UserMistake
+from ukraine_stance.models.ensemble import EnsembleModel, EnsembleSettings
 from ukraine_stance.models.protocol import StanceModel
 from ukraine_stance.models.tfidf import TfidfModel, TfidfSettings
 from ukraine_stance.models.transformer import TransformerModel, TransformerSettings
 
 if TYPE_CHECKING:
-    from ukraine_stance.config import TfidfConfig, TransformerConfig
+    from ukraine_stance.config import MemberConfig, ModelConfig
 
-_FAMILIES: dict[str, type[StanceModel]] = {TfidfModel.family: TfidfModel, TransformerModel.family: TransformerModel}
+_FAMILIES: dict[str, type[StanceModel]] = {
+    model.family: model for model in (TfidfModel, TransformerModel, EnsembleModel)
+}
 
 
-def build(config: "TfidfConfig | TransformerConfig", seed: int) -> StanceModel:
-    """An untrained model of the config's family; `seed` reaches every random choice it makes."""
+def build(config: "ModelConfig", seed: int, members: "Sequence[MemberConfig]" = ()) -> StanceModel:
+    """An untrained model of the config's family; `seed` reaches every random choice it makes.
+
+    members are the configs of what an ensemble is made of.
+    """
     values = {**config.model_dump(), "seed": seed}
+    if config.family == EnsembleModel.family:
+        return EnsembleModel(
+            EnsembleSettings(**_only(EnsembleSettings, values)),
+            tuple(partial(build, member, seed) for member in members),
+        )
     if config.family == TransformerModel.family:
         return TransformerModel(TransformerSettings(**_only(TransformerSettings, values)))
     return TfidfModel(TfidfSettings(**_only(TfidfSettings, values)))

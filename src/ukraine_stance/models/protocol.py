@@ -10,6 +10,10 @@ import numpy.typing as npt
 from pydantic import TypeAdapter, ValidationError
 
 from ukraine_stance.errors import UserMistake
+from ukraine_stance.labels import ORDER
+
+# How far from 1 a row of probabilities may add up to.
+_OFF_BY = 1e-3
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
@@ -21,27 +25,57 @@ Settings = TypeVar("Settings")
 class LabelledTexts:
     """Statements with their gold labels; texts, targets and gold have one length n.
 
-    gold is (n,) column indices into `labels.ORDER`.
+    gold is (n,) column indices into `labels.ORDER`. groups, of length n too, tells what a model must not divide where
+    it makes folds of its own (an article, a contrast group); empty where every statement stands for itself.
     """
 
     texts: tuple[str, ...]
     targets: tuple[str, ...]
     gold: IntArray
+    groups: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.texts)
+
+    def rows(self, chosen: IntArray) -> "LabelledTexts":
+        """The statements of the row numbers chosen, in that order."""
+        texts, targets, groups = (
+            tuple(values[row] for row in chosen) if values else () for values in (self.texts, self.targets, self.groups)
+        )
+        return LabelledTexts(texts, targets, self.gold[chosen], groups)
 
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
     """What a model says of n statements, in their order.
 
-    probabilities is (n, 3) in `labels.ORDER`, rows sum to 1; truncated is (n,), true where the text was longer than
-    the model reads and only its beginning counted.
+    probabilities is (n, 3) in `labels.ORDER`, rows sum to 1, else UserMistake; truncated is (n,), true where the text
+    was longer than the model reads and only its beginning counted.
     """
 
     probabilities: FloatArray
     truncated: BoolArray
+
+    def __post_init__(self) -> None:
+        wrong = first_improbable(self.probabilities)
+        if wrong is not None:
+            row = ", ".join(f"{value:g}" for value in self.probabilities[wrong])
+            raise UserMistake(
+                f"the model gives statement {wrong + 1} of {len(self.probabilities)} the probabilities {row}: they do "
+                "not add up to 1, its weights are broken; train it again (a transformer with a lower "
+                "model.learning_rate, where training diverged)"
+            )
+
+
+def first_improbable(probabilities: FloatArray) -> int | None:
+    """The first row of (n, 3) that is not three numbers from 0 that add up to 1, to a thousandth; None where all are.
+
+    Raises ValueError for another shape.
+    """
+    if probabilities.ndim != 2 or probabilities.shape[1] != len(ORDER):
+        raise ValueError(f"probabilities of shape {probabilities.shape}, not (n, {len(ORDER)})")
+    right = (probabilities >= 0).all(axis=1) & (np.abs(probabilities.sum(axis=1) - 1) < _OFF_BY)  # nan is neither
+    return None if right.all() else int(np.flatnonzero(~right)[0])
 
 
 @dataclass(frozen=True, slots=True)

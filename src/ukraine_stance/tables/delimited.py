@@ -46,7 +46,7 @@ class DelimitedSource:
 
     def __init__(self, path: Path, options: ReadOptions) -> None:
         self._path = path
-        self._file = TextFile(path, options.encoding)
+        self._file = TextFile(path, options.encoding, options.adjustable)
         self._options = options
         self._delimiter = _separator(options.delimiter, "\t" if path.suffix.lower() == ".tsv" else ",")
         header = next(self._records(), None)
@@ -98,7 +98,8 @@ class DelimitedSource:
         if len(columns) == 1 and self._options.delimiter is None:
             for other, typed, name in ((";", ";", "semicolons"), ("\t", r"\t", "tabs")):
                 if other in columns[0]:
-                    raise UserMistake(f"{self._path}:1: columns look separated by {name}; add --delimiter '{typed}'")
+                    remedy = f"add --delimiter '{typed}'" if self._options.adjustable else "separate them by commas"
+                    raise UserMistake(f"{self._path}:1: columns look separated by {name}; {remedy}")
         return columns
 
 

@@ -23,16 +23,19 @@ class JsonLinesSource:
     """A file of JSON objects; a key that a row lacks is null there."""
 
     def __init__(self, path: Path, options: ReadOptions) -> None:
-        self._file = TextFile(path, options.encoding)
+        self._file = TextFile(path, options.encoding, options.adjustable)
         self._options = options
         kinds: dict[str, set[str]] = {}
         total = 0
-        for value, _, _ in self._records():
+        first_fault = ""
+        for value, fault, _ in self._records():
             total += 1
+            first_fault = first_fault or fault
             for key, item in (value or {}).items():
                 kinds.setdefault(key, set()).add(_kind(item))
         if not kinds:
-            raise UserMistake(f"{path}: no line holds a JSON object with a key")
+            said = f" (the first fault: {first_fault})" if first_fault else ""
+            raise UserMistake(f"{path}: no line holds a JSON object with a key that can be used{said}")
         self.total: int | None = total
         self.schema = pa.schema([self._field(name, found) for name, found in kinds.items()])
 

@@ -24,12 +24,16 @@ Record = TypeVar("Record")
 
 @dataclass(frozen=True, slots=True)
 class ReadOptions:
-    """How to read text tables; `strings` names the columns whose values must be strings."""
+    """How to read text tables; `strings` names the columns whose values must be strings.
+
+    adjustable says whether the user's command takes --encoding and --delimiter: only then does a fault name them.
+    """
 
     encoding: str = "utf-8"
     delimiter: str | None = None
     strings: tuple[str, ...] = ("text",)
     batch_rows: int = 1024
+    adjustable: bool = True
 
     def rows_a_batch(self, columns: int) -> int:
         """At most `batch_rows`, and fewer where a row has thousands of columns."""

@@ -17,8 +17,9 @@ _WIDE_STARTS = (
 class TextFile:
     """A text file in a named encoding; a byte that is no text in it is read as half a surrogate pair (PEP 383)."""
 
-    def __init__(self, path: Path, encoding: str) -> None:
+    def __init__(self, path: Path, encoding: str, adjustable: bool = True) -> None:
         self._path = path
+        self._adjustable = adjustable
         self._encoding = encoding
         self._codec = _known(encoding)
         if not any(width in self._codec for width in ("16", "32")):
@@ -46,7 +47,8 @@ class TextFile:
             text.encode("utf-8")
         except UnicodeEncodeError as fault:
             byte = ord(text[fault.start]) & 0xFF
-            return f"not {self._encoding} (byte 0x{byte:02x}); if the file has another encoding, add --encoding NAME"
+            remedy = "add --encoding NAME" if self._adjustable else "save it as UTF-8"
+            return f"not {self._encoding} (byte 0x{byte:02x}); if the file has another encoding, {remedy}"
         return ""
 
     def _refuse_wide(self) -> None:
@@ -56,7 +58,8 @@ class TextFile:
         if found is None and b"\0" in start[:2]:
             found = "utf-16-le" if start[1:2] == b"\0" else "utf-16-be"
         if found:
-            raise UserMistake(f"{self._path}: looks like {found[:6].upper()}; add --encoding {found}")
+            remedy = f"add --encoding {found}" if self._adjustable else "save it as UTF-8"
+            raise UserMistake(f"{self._path}: looks like {found[:6].upper()}; {remedy}")
 
 
 def _known(encoding: str) -> str:
