@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import pytest
 import skops.io
 
 from ukraine_stance import classifier, load_model
-from ukraine_stance.calibration import Calibration
+from ukraine_stance.calibration import Calibration, choose_threshold
 from ukraine_stance.classifier import OUTPUT_COLUMNS, PROBABILITY_COLUMNS, StanceClassifier
 from ukraine_stance.errors import UserMistake
 from ukraine_stance.files import sha256_file
@@ -217,6 +218,32 @@ def test_only_other_weights_or_another_temperature_are_another_model(
         ids.append(classifier.save(model, Calibration(temperature), {}, tmp_path / str(number)).model_id)
     assert ids[0] == ids[1]
     assert len(set(ids)) == 3
+
+
+def test_how_the_threshold_was_chosen_is_stored_with_it_and_makes_no_other_model(
+    new_tfidf: Callable[..., TfidfModel], toy: LabelledTexts, tmp_path: Path
+) -> None:
+    model = new_tfidf()
+    model.fit(toy, toy, tmp_path)
+    probabilities = model.predict(toy.texts, toy.targets).probabilities
+    chosen = choose_threshold(Calibration(), probabilities, toy.gold, toy.texts, coverage=0.5)
+    without = replace(chosen, choice=None)
+    ids = []
+    for name, calibration in (("chosen", chosen), ("without", without), ("never", Calibration())):
+        (tmp_path / name).mkdir()
+        ids.append(classifier.save(model, calibration, {}, tmp_path / name).model_id)
+        assert classifier.load(tmp_path / name).calibration == calibration
+    assert ids[0] == ids[1] != ids[2]
+    stances = classifier.load(tmp_path / "chosen").score(toy.texts)["stance"]
+    assert (stances == "").mean() == 0.5
+
+
+def test_a_model_that_was_saved_without_a_choice_is_read(folder: Path, tmp_path: Path) -> None:
+    shutil.copytree(folder, tmp_path / "old")
+    described = json.loads((folder / "model.json").read_text())
+    del described["calibration"]["choice"]
+    (tmp_path / "old" / "model.json").write_text(json.dumps(described))
+    assert classifier.load(tmp_path / "old").calibration == Calibration(2.0)
 
 
 def test_a_folder_without_a_model_is_refused(tmp_path: Path) -> None:

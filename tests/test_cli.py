@@ -123,6 +123,52 @@ def test_an_evaluation_is_told_as_json(project: Path, run: Path) -> None:
     assert low <= value <= high
 
 
+def test_a_wanted_share_of_answers_is_kept_from_the_config_to_the_scored_file(project: Path, run: Path) -> None:
+    done = stance("train", TFIDF, *QUICK, "--set", "abstention.coverage=0.3", "--out", "unsure", cwd=project)
+    assert done.returncode == 0, done.stderr
+    calibration = json.loads((project / "unsure" / "model.json").read_text())["calibration"]
+    facts = json.loads((project / "unsure" / "history.json").read_text())["facts"]["abstention"]
+    assert facts == {"threshold": calibration["threshold"], **calibration["choice"]}
+    assert facts["wanted_coverage"] == 0.3 and 0.3 <= facts["coverage"] < 0.35 and facts["reached"]
+
+    source = sorted((project / "data" / "statements").glob("*.jsonl"))[0]
+    texts = [json.loads(line)["text"] for line in source.read_text(encoding="utf-8").splitlines()[:30]]
+    (project / "unsure.in.jsonl").write_text("".join(f"{json.dumps({'text': text})}\n" for text in texts))
+    done = stance("score", "unsure.in.jsonl", "--model", "unsure", "--out", "unsure.jsonl", cwd=project)
+    rows = [json.loads(line) for line in (project / "unsure.jsonl").read_text().splitlines()]
+    answered = [row["stance"] != "" for row in rows]
+    assert answered == [row["confidence"] >= facts["threshold"] for row in rows] and 0 < sum(answered) < 30
+    assert f"abstained on {30 - sum(answered)} rows" in done.stdout
+    assert all(row[f"p_{row['stance']}"] == row["confidence"] for row in rows if row["stance"])
+
+
+def test_a_precision_that_validation_cannot_show_costs_a_warning_and_not_the_training(project: Path) -> None:
+    done = stance("train", TFIDF, *QUICK, "--set", "abstention.precision=0.999", "--out", "sure", cwd=project)
+    assert done.returncode == 0 and "no threshold shows a precision of 0.999" in done.stderr
+    calibration = json.loads((project / "sure" / "model.json").read_text())["calibration"]
+    assert calibration["threshold"] == 0 and calibration["choice"]["reached"] is False
+    (project / "one.csv").write_text("text\nKyiv needs shells.\n")
+    scored = stance("score", "one.csv", "--model", "sure", "--out", "one.jsonl", cwd=project)
+    assert scored.returncode == 0 and "the model answers everything" in scored.stderr
+    assert json.loads((project / "one.jsonl").read_text())["stance"] != ""
+
+
+def test_figures_are_told_for_the_shares_of_the_users_field(project: Path, run: Path) -> None:
+    shares = "neutral=0.8,favor=0.1,against=0.1"
+    done = stance("evaluate", run, "--json", "--no-cases", "--samples", "100", "--field-shares", shares, cwd=project)
+    told = json.loads(done.stdout)
+    assert told["field"]["test"]["first"]["shares"] == {"favor": 0.1, "against": 0.1, "neutral": 0.8}
+    counts = told["results"][0]["confusion"]
+    rows = [[cell / sum(row) * share for cell in row] for row, share in zip(counts, (0.1, 0.1, 0.8), strict=True)]
+    expected = rows[1][1] / sum(row[1] for row in rows)
+    found = told["field"]["test"]["first"]["estimates"]["precision_against"]
+    assert found["value"] == pytest.approx(expected) and found["low"] < expected < found["high"]
+    points = told["curves"]["test"]["first"]["risk_coverage"]
+    assert points[-1]["risk"]["value"] == pytest.approx(1 - told["results"][0]["estimates"]["accuracy"]["value"])
+    wrong = stance("compare", run, run, "--field-shares", "favor=1", cwd=project)
+    assert wrong.returncode == 2 and len(wrong.stderr.splitlines()) == 1 and "--field-shares favor=1" in wrong.stderr
+
+
 def test_a_model_is_not_compared_with_itself(project: Path, run: Path) -> None:
     done = stance("compare", run, run, "--samples", "100", cwd=project)
     assert done.returncode == 2 and len(done.stderr.splitlines()) == 1 and "are the same model" in done.stderr

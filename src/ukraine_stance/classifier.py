@@ -116,7 +116,9 @@ def save(model: StanceModel, calibration: Calibration, trained_on: dict[str, Any
         "files": hashes,
         "versions": versions(),
     }
-    identity = [fresh.fingerprint(), described["settings"], described["calibration"], TARGET]
+    # How a threshold was chosen changes no answer.
+    answers = {"temperature": calibration.temperature, "threshold": calibration.threshold}
+    identity = [fresh.fingerprint(), described["settings"], answers, TARGET]
     model_id = f"{model.family}-{sha256_json(identity)[:12]}"
     classifier = StanceClassifier(fresh, calibration, model_id, trained_on=trained_on)
     golden = classifier.score(_GOLDEN_TEXTS)[list(PROBABILITY_COLUMNS)]

@@ -6,12 +6,14 @@ from pathlib import Path
 
 from ukraine_stance import classifier, tracking
 from ukraine_stance.classifier import StanceClassifier
+from ukraine_stance.config import FieldShares
 from ukraine_stance.errors import UserMistake
 from ukraine_stance.evaluation import behaviour
 from ukraine_stance.evaluation.assessment import Measures, assess
 from ukraine_stance.evaluation.held_out import held_out_parts, parts_of_file
 from ukraine_stance.evaluation.results import Evaluation
 from ukraine_stance.evaluation.uncertainty import Resampling
+from ukraine_stance.labels import FIELD_SHARES
 from ukraine_stance.project import Project
 
 
@@ -21,7 +23,8 @@ class Question:
 
     samples and level make the intervals, whose seed is the first model's own where none is given. cases are folders of
     behavioural tests that every model is put to; by are columns to slice by besides ours; shortcuts are those of
-    evaluation.shortcuts; explained is how many of the most confident mistakes are explained word by word.
+    evaluation.shortcuts; field_shares are the labels' shares, in labels.ORDER, in the text that the models are for;
+    explained is how many of the most confident mistakes are explained word by word.
     """
 
     names: tuple[str, ...]
@@ -32,6 +35,7 @@ class Question:
     cases: tuple[Path, ...] = ()
     by: tuple[str, ...] = ()
     shortcuts: bool = True
+    field_shares: FieldShares = FIELD_SHARES
     explained: int = 0
 
 
@@ -49,9 +53,8 @@ def evaluate(project: Project, asked: Question) -> Evaluation:
     parts, warnings = (
         parts_of_file(project, asked.data, loaded, shown) if asked.data else held_out_parts(project, loaded, shown)
     )
-    wanted = Measures(
-        Resampling(asked.samples, asked.level, seed), tuple(suites), asked.by, asked.shortcuts, asked.explained
-    )
+    how = Resampling(asked.samples, asked.level, seed)
+    wanted = Measures(how, tuple(suites), asked.by, asked.shortcuts, asked.field_shares, asked.explained)
     return assess(loaded, shown, parts, wanted, warnings)
 
 

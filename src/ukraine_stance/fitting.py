@@ -1,6 +1,7 @@
 """Fit and calibrate the model of a config on given rows: the same for a training run and for every round of several."""
 
-from dataclasses import dataclass
+import logging
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -8,12 +9,12 @@ import numpy as np
 import pandas as pd
 
 from ukraine_stance import classifier, models
-from ukraine_stance.calibration import fit_temperature
+from ukraine_stance.calibration import Calibration, choose_threshold, fit_temperature
 from ukraine_stance.classifier import StanceClassifier
-from ukraine_stance.config import ExperimentConfig
+from ukraine_stance.config import AbstentionConfig, ExperimentConfig
 from ukraine_stance.corpus.dataset import joined_groups
 from ukraine_stance.evaluation.results import gold_columns
-from ukraine_stance.models.protocol import LabelledTexts
+from ukraine_stance.models.protocol import LabelledTexts, StanceModel
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +42,26 @@ def fit(
     taught, tuned_on = _labelled(training), _labelled(validation)
     model = models.build(config.model, config.seed, config.members)
     report = model.fit(taught, tuned_on, workspace)
-    calibration = fit_temperature(model.predict(tuned_on.texts, tuned_on.targets).probabilities, tuned_on.gold)
+    calibration = _calibrate(model, tuned_on, config.abstention)
     trained_on = {"data": config.data.model_dump(mode="json"), "seed": config.seed, "sha256": data_sha256}
     saved = classifier.save(model, calibration, trained_on, folder)
     facts = {**dict(report.facts), "temperature": float(np.round(calibration.temperature, 4))}
+    if calibration.choice is not None:
+        facts["abstention"] = {"threshold": calibration.threshold, **asdict(calibration.choice)}
     return Fitted(saved, report.history, facts)
+
+
+def _calibrate(model: StanceModel, validation: LabelledTexts, wanted: AbstentionConfig) -> Calibration:
+    """Temperature, and the threshold that is wanted; one that cannot be reached costs a warning, not the training."""
+    probabilities = model.predict(validation.texts, validation.targets).probabilities
+    fitted = fit_temperature(probabilities, validation.gold)
+    if wanted.precision is None and wanted.coverage is None:
+        return fitted
+    gold, groups = validation.gold, validation.groups
+    found = choose_threshold(fitted, probabilities, gold, groups, wanted.precision, wanted.coverage)
+    if found.choice and not found.choice.reached:
+        logging.getLogger(__name__).warning("%s", found.choice.words)
+    return found
 
 
 def _labelled(rows: pd.DataFrame) -> LabelledTexts:

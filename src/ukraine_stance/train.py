@@ -81,6 +81,7 @@ def _evaluate(trained: StanceClassifier, config: ExperimentConfig, data: Dataset
     wanted = Measures(
         Resampling(asked.bootstrap_samples, asked.confidence_level, config.seed),
         tuple(behaviour.read_suites(behaviour.PACKAGED)),
+        field_shares=asked.field_shares,
         explained=EXPLAINED,
     )
     return assess([trained], [config.name], parts, wanted)

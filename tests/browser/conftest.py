@@ -13,12 +13,21 @@ import pytest
 from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
 
+from ukraine_stance.evaluation.base_rate import FieldFigures, field_figures
 from ukraine_stance.evaluation.behaviour import PACKAGED, read_suites, run
+from ukraine_stance.evaluation.curves import Curves, curves
 from ukraine_stance.evaluation.report import write_page
-from ukraine_stance.evaluation.results import Evaluation, compare, gold_columns, measure, predicted_columns
+from ukraine_stance.evaluation.results import (
+    Evaluation,
+    compare,
+    gold_columns,
+    measure,
+    predicted_columns,
+    probabilities_of,
+)
 from ukraine_stance.evaluation.slices import slices
 from ukraine_stance.evaluation.uncertainty import Resampling
-from ukraine_stance.labels import ORDER, TARGET
+from ukraine_stance.labels import FIELD_SHARES, ORDER, TARGET
 
 BROWSER, DRIVER = Path("/usr/bin/chromium"), Path("/usr/bin/chromedriver")
 
@@ -77,12 +86,32 @@ def invented_evaluation(
         for part, rows in parts.items()
     }
     results = [measure(part, rows, one, HOW) for part, rows in parts.items() for one in predictions[part]]
+    drawn, in_field = confidence_of(parts, predictions)
     pairs = [
         pair
         for part, rows in parts.items()
         for pair in compare(part, rows, list(zip(models, predictions[part], strict=True)), HOW)
     ]
-    return Evaluation(tuple(models), tuple(ids), tuple(results), tuple(pairs), parts, predictions, warnings)
+    return Evaluation(
+        tuple(models), tuple(ids), tuple(results), tuple(pairs), parts, predictions, warnings,
+        choices=(None,) * len(models), curves=drawn, in_field=in_field,
+    )  # fmt: skip
+
+
+def confidence_of(
+    parts: dict[str, pd.DataFrame], predictions: dict[str, list[pd.DataFrame]]
+) -> tuple[dict[str, tuple[Curves, ...]], dict[str, tuple[FieldFigures, ...]]]:
+    """Curves and figures in the field of every model on every part."""
+    drawn, in_field = {}, {}
+    for part, rows in parts.items():
+        gold, groups = gold_columns(rows), list(rows["group"])
+        drawn[part] = tuple(
+            curves(probabilities_of(one), gold, groups, 0.4, FIELD_SHARES, HOW) for one in predictions[part]
+        )
+        in_field[part] = tuple(
+            field_figures(gold, predicted_columns(one), groups, FIELD_SHARES, HOW) for one in predictions[part]
+        )
+    return drawn, in_field
 
 
 def _always_neutral(texts: Sequence[str]) -> list[str]:

@@ -197,6 +197,22 @@ def test_every_failed_case_can_be_opened_and_read(browser: Chrome, two_models: P
     assert items[0].is_displayed() and "neutral, not " in items[0].text
 
 
+def test_calibration_and_abstention_show_their_plots_and_open_their_bins(browser: Chrome, two_models: Path) -> None:
+    open_page(browser, two_models)
+    browser.find_element(By.LINK_TEXT, "Calibration and abstention").click()
+    section = browser.find_element(By.CSS_SELECTOR, "section[aria-labelledby=confidence]")
+    shown = [plot for plot in section.find_elements(By.CSS_SELECTOR, "svg") if plot.is_displayed()]
+    assert len(shown) == 4 and all(plot.size["height"] > 250 for plot in shown)
+    bins = section.find_elements(By.TAG_NAME, "details")[1]
+    bins.find_element(By.TAG_NAME, "summary").click()
+    counts = [int(cell.text) for cell in bins.find_elements(By.CSS_SELECTOR, "tbody td:nth-child(2)")]
+    statements = len([row for row in shown_rows(browser) if row["part"] == "test"])
+    assert len(counts) > 10 and sum(counts) == 2 * statements
+    band = section.find_element(By.CSS_SELECTOR, ".band path")
+    assert float(band.find_element(By.XPATH, "..").value_of_css_property("opacity")) < 0.3
+    assert browser.get_log("browser") == []
+
+
 def test_a_slice_can_be_opened_and_sorted(browser: Chrome, two_models: Path) -> None:
     open_page(browser, two_models)
     by_label = browser.find_elements(By.CSS_SELECTOR, "section[aria-labelledby=slices] details")[1]

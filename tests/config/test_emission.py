@@ -149,7 +149,13 @@ def test_show_tells_each_value_and_its_origin(monkeypatch: pytest.MonkeyPatch) -
     assert origins["c"] == "--set model.c=0.5"
     assert origins["confidence_level"] == "default"
     assert origins["family"].startswith("configs/train/tfidf.yaml:")
-    assert [line for line in lines if line.endswith(":")] == ["data:", "model:", "evaluation:", "tracking:"]
+    assert [line for line in lines if line.endswith(":")] == [
+        "data:",
+        "model:",
+        "abstention:",
+        "evaluation:",
+        "tracking:",
+    ]
     assert all("# " in line for line in lines if not line.endswith(":"))
 
 

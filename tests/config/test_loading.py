@@ -148,6 +148,16 @@ def test_a_value_of_the_wrong_type_or_size_says_what_was_expected_and_what_was_f
             "model.char_ngrams=[1, 2, 3]",
             "expected two whole numbers [shortest, longest] or null, found a list of 3 values",
         ),
+        (
+            "evaluation.field_shares=[0.3, 0.7]",
+            "expected three shares [favor, against, neutral], found a list of 2 values",
+        ),
+        (
+            "evaluation.field_shares=[0.3, 0.05, 0.6]",
+            "the shares of favor, against and neutral must add up to 1, found 0.95",
+        ),
+        ("abstention.precision=1", "must be below 1, found the whole number 1"),
+        ("abstention.coverage=0", "must be above 0, found the whole number 0"),
         ("model.c=.nan", "expected a finite number, found the number nan"),
         ("model.c=true", "expected a number, found true"),
         ("tracking.experiment=''", "expected text, found an empty one"),
@@ -193,6 +203,12 @@ def test_the_data_must_have_something_to_learn_from() -> None:
     assert load_text(TFIDF, "data.bundled=false", "data.articles=folds").config.data.articles == "folds"
 
 
+def test_one_threshold_serves_one_wish() -> None:
+    assert load_text(TFIDF, "abstention.precision=0.8").config.abstention.precision == 0.8
+    fault = only_fault(TFIDF, "abstention.precision=0.8", "abstention.coverage=0.5")
+    assert fault.startswith("--set abstention.coverage=0.5: abstention: one threshold cannot be chosen for both")
+
+
 def test_missing_keys_are_named_at_their_section() -> None:
     text = TFIDF.replace("seed: 7\n", "").replace("  c: 8\n", "")
     assert faults("# first line\n" + text) == [
@@ -223,7 +239,8 @@ def test_a_misspelt_required_key_is_one_fault_not_two() -> None:
         ("trackin: {}", "trackin: unknown key (did you mean 'tracking'?)"),
         (
             "zzz: 1",
-            "zzz: unknown key (the keys here are name, seed, data, model, tfidf, transformer, evaluation, tracking)",
+            "zzz: unknown key (the keys here are name, seed, data, model, tfidf, transformer, abstention, evaluation, "
+            "tracking)",
         ),
         (
             "model.sublinear: 1",
@@ -504,6 +521,7 @@ def test_random_yaml_never_gives_anything_but_a_mistake_of_the_users(tail: str, 
 
 
 KEYS = ["name", "seed", *(f"data.{key}" for key in ("bundled", "files", "articles")), "evaluation.confidence_level"]
+KEYS += ["evaluation.field_shares", "abstention.precision", "abstention.coverage"]
 KEYS += [f"model.{key}" for key in ("family", "word_ngrams", "char_ngrams", "c", "epochs", "checkpoint_sha256", "x")]
 VALUES = [
     "",

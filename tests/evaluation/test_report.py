@@ -13,14 +13,24 @@ import pyarrow.parquet as pq
 import pytest
 from lxml import html
 
+from ukraine_stance.calibration import ThresholdChoice
 from ukraine_stance.errors import UserMistake
 from ukraine_stance.evaluation import report
+from ukraine_stance.evaluation.base_rate import field_figures
+from ukraine_stance.evaluation.curves import curves
 from ukraine_stance.evaluation.figures import UNIT_SCALE, Whisker, scale_around_zero, short_names, whisker_plot
 from ukraine_stance.evaluation.report import check_folder, write_page
-from ukraine_stance.evaluation.results import Evaluation, compare, gold_columns, measure
+from ukraine_stance.evaluation.results import (
+    Evaluation,
+    compare,
+    gold_columns,
+    measure,
+    predicted_columns,
+    probabilities_of,
+)
 from ukraine_stance.evaluation.shortcuts import PROBES, shortcuts
 from ukraine_stance.evaluation.uncertainty import Estimate, Resampling
-from ukraine_stance.labels import ORDER, TARGET
+from ukraine_stance.labels import FIELD_SHARES, ORDER, TARGET
 
 FILES = {"index.html", "results.json", "predictions.parquet"}
 NAN = float("nan")
@@ -437,6 +447,59 @@ def test_every_header_has_a_scope_and_every_field_a_label(tmp_path: Path) -> Non
     assert all(field.getparent().tag == "label" for field in fields)
     plots = page.xpath("//svg")
     assert plots and all(plot.get("role") == "img" and "first" in plot.get("aria-label") for plot in plots)
+
+
+# --- calibration and abstention ---
+
+
+def with_confidence(found: Evaluation, threshold: float, choice: ThresholdChoice | None = None) -> Evaluation:
+    how = Resampling(samples=100)
+    drawn, in_field = {}, {}
+    for part, rows in found.rows.items():
+        gold, groups, scores = gold_columns(rows), list(rows["group"]), found.predictions[part]
+        drawn[part] = tuple(curves(probabilities_of(s), gold, groups, threshold, FIELD_SHARES, how) for s in scores)
+        in_field[part] = tuple(field_figures(gold, predicted_columns(s), groups, FIELD_SHARES, how) for s in scores)
+    return replace(found, choices=(choice,) * len(found.names), curves=drawn, in_field=in_field)
+
+
+def test_the_page_tells_what_counting_would_report_in_the_field(tmp_path: Path) -> None:
+    found = with_confidence(small(), 0.6)
+    page = page_of(found, tmp_path)
+    section = page.xpath("//section[@aria-labelledby='confidence']")[0]
+    assert "in a field of 30 % favor, 5 % against, 65 % neutral" in words(section)
+    share = found.in_field["test"][1].estimates["predicted_against"].value
+    assert "second in the field would report" in words(section)
+    assert f"{100 * share:.3g} % against where it is 5 %" in words(section)
+    rows = {words(row[0]): [words(cell) for cell in row[1:]] for row in section.xpath(".//tbody/tr")}
+    answered = [one.selective["coverage"].value for one in found.curves["test"]]
+    assert [cell.split()[0] for cell in rows["share answered"]] == [f"{value:.3f}" for value in answered]
+    assert 0 < min(answered) <= max(answered) < 1
+    assert "abstains where its confidence is below 0.600" in words(section)
+    hollow = section.xpath(".//svg[contains(@aria-label, 'risk')]//g[starts-with(@class, 'mark hollow')]")
+    assert len(hollow) == 2
+
+
+def test_a_precision_that_was_not_reached_is_said_before_the_figures(tmp_path: Path) -> None:
+    choice = ThresholdChoice(0.9, None, False, 30, 10, 1.0, 0.6, 0.5, 0.71)
+    page = page_of(with_confidence(small(), 0.0, choice), tmp_path)
+    notices = [words(item) for item in page.xpath("//section[@class='notices']//li")]
+    assert "first: no threshold shows a precision of 0.9 on validation (the best lower bound is 0.710)" in notices[0]
+    assert not page.xpath("//g[starts-with(@class, 'mark hollow')]/ancestor::svg[contains(@aria-label, 'risk')]")
+    assert "never abstains" in words(page.xpath("//section[@aria-labelledby='confidence']")[0])
+
+
+def test_a_part_without_one_label_leaves_the_field_open_and_the_curves_drawn(tmp_path: Path) -> None:
+    labels = ["favor", "neutral"] * 15
+    rows = statements([f"Velmark sent convoy {n}." for n in range(30)], labels)
+    page = page_of(with_confidence(evaluation({"test": rows}), 0.0), tmp_path)
+    section = page.xpath("//section[@aria-labelledby='confidence']")[0]
+    assert "undefined" in words(section) and "would report" not in words(section)
+    assert len(section.xpath(".//svg")) == 5
+
+
+def test_results_without_curves_make_a_page_without_the_section(tmp_path: Path) -> None:
+    page = page_of(small(), tmp_path)
+    assert not page.xpath("//section[@aria-labelledby='confidence'] | //a[@href='#confidence']")
 
 
 # --- the plots ---

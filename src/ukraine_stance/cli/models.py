@@ -12,6 +12,7 @@ from ukraine_stance.cli.options import (
     By,
     Cases,
     ConfigFile,
+    FieldShares,
     Force,
     Labelled,
     Level,
@@ -81,13 +82,16 @@ def evaluate_command(
     samples: Samples = 2000,
     level: Level = 0.95,
     seed: Seed = None,
+    field_shares: FieldShares = None,
     root: Root = Path(),
 ) -> None:
     """Metrics with intervals on what the model held out, or on a labelled file."""
     from ukraine_stance.evaluate import Question
 
-    folders = _case_folders(cases, no_cases)
-    asked = Question((model,), data, samples, level, seed, folders, tuple(by or ()), not no_shortcuts, _explained(out))
+    folders, shares = _case_folders(cases, no_cases), _shares(field_shares)
+    asked = Question(
+        (model,), data, samples, level, seed, folders, tuple(by or ()), not no_shortcuts, shares, _explained(out)
+    )
     _evaluate(asked, out, as_json, force, root)
 
 
@@ -105,6 +109,7 @@ def compare_command(
     samples: Samples = 2000,
     level: Level = 0.95,
     seed: Seed = None,
+    field_shares: FieldShares = None,
     root: Root = Path(),
 ) -> None:
     """Paired differences of models on the same statements, with intervals."""
@@ -112,9 +117,9 @@ def compare_command(
         raise typer.BadParameter("compare needs two models or more", param_hint="MODEL")
     from ukraine_stance.evaluate import Question
 
-    folders = _case_folders(cases, no_cases)
+    folders, shares = _case_folders(cases, no_cases), _shares(field_shares)
     asked = Question(
-        tuple(models), data, samples, level, seed, folders, tuple(by or ()), not no_shortcuts, _explained(out)
+        tuple(models), data, samples, level, seed, folders, tuple(by or ()), not no_shortcuts, shares, _explained(out)
     )
     _evaluate(asked, out, as_json, force, root)
 
@@ -137,7 +142,10 @@ def score_command(
     from ukraine_stance.scoring import ScoreJob, score_file
 
     job = ScoreJob(source, out, text_column, prefix, encoding, delimiter, force)
-    summary = score_file(job, classifier.load(tracking.model_folder(project_at(root), model)))
+    loaded = classifier.load(tracking.model_folder(project_at(root), model))
+    summary = score_file(job, loaded)
+    if loaded.calibration.choice and not loaded.calibration.choice.reached:
+        print(f"warning: {loaded.calibration.choice.words}", file=sys.stderr)
     if as_json:
         print(json.dumps(summary.as_dict(), indent=2))
         return
@@ -161,11 +169,20 @@ def _explained(out: Path | None) -> int:
     return EXPLAINED if out else 0
 
 
+def _shares(text: str | None) -> tuple[float, float, float]:
+    """The field's shares that an option names, else ours."""
+    from ukraine_stance.evaluation.base_rate import parse_shares
+    from ukraine_stance.labels import FIELD_SHARES
+
+    return parse_shares(text) if text else FIELD_SHARES
+
+
 def _evaluate(asked: "Question", out: Path | None, as_json: bool, force: bool, root: Path) -> None:
     from ukraine_stance.evaluate import evaluate
     from ukraine_stance.evaluation.console import (
         behaviour_table,
         comparison_lines,
+        confidence_tables,
         error_lines,
         repeats_table,
         result_tables,
@@ -187,6 +204,7 @@ def _evaluate(asked: "Question", out: Path | None, as_json: bool, force: bool, r
         return
     tables = result_tables if len(asked.names) == 1 else summary_table
     print_all(tables(found.results, dict(zip(found.model_ids, found.names, strict=True))))
+    print_all(confidence_tables(found))
     print_all(comparison_lines(found.comparisons))
     print_all(repeats_table(found))
     print_all(error_lines(found))

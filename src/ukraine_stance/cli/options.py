@@ -31,6 +31,15 @@ By = Annotated[
         help="Print figures for every value of a column, the worst first; repeatable. 'length' is words.",
     ),
 ]
+FieldShares = Annotated[
+    str | None,
+    typer.Option(
+        "--field-shares",
+        metavar="SHARES",
+        help="Labels' shares in the text that the model is for; precision is told for them too.",
+        show_default="favor=0.3,against=0.05,neutral=0.65",
+    ),
+]
 LabellingTool = Annotated[
     Literal["label-studio", "doccano", "argilla"], typer.Option("--tool", help="Which labelling tool.")
 ]

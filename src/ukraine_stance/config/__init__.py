@@ -4,10 +4,12 @@ from ukraine_stance.config.emission import resolved_yaml
 from ukraine_stance.config.gate import GateConfig
 from ukraine_stance.config.loading import LoadedConfig, load, load_gate, show
 from ukraine_stance.config.schema import (
+    AbstentionConfig,
     DataConfig,
     EnsembleConfig,
     EvaluationConfig,
     ExperimentConfig,
+    FieldShares,
     MemberConfig,
     ModelConfig,
     TfidfConfig,
@@ -17,10 +19,12 @@ from ukraine_stance.config.schema import (
 )
 
 __all__ = [
+    "AbstentionConfig",
     "DataConfig",
     "EnsembleConfig",
     "EvaluationConfig",
     "ExperimentConfig",
+    "FieldShares",
     "GateConfig",
     "LoadedConfig",
     "MemberConfig",

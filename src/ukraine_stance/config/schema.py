@@ -6,10 +6,15 @@ from typing import Annotated, Any, Generic, Literal, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
+from ukraine_stance.labels import FIELD_SHARES
+
 SLUG = r"^[a-z0-9]+(-[a-z0-9]+)*$"
 SHA256 = r"^[0-9a-f]{64}$"
 KEY = r"^[a-z0-9][a-z0-9_\-]*$"
 REGISTRY_NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"  # MLflow bars '/' and ':'; '@' divides models:/NAME@ALIAS
+
+# Thirds written with three decimals will do: every figure made from shares is a ratio.
+_SHARES_TOLERANCE = 0.002
 
 DATA_FILE_ENDINGS = (".csv", ".jsonl", ".parquet")
 
@@ -33,6 +38,12 @@ def _data_file(name: str) -> str:
     return name
 
 
+def _adding_up_to_one(shares: tuple[float, float, float]) -> tuple[float, float, float]:
+    if abs(sum(shares) - 1) > _SHARES_TOLERANCE:
+        raise ValueError(f"the shares of favor, against and neutral must add up to 1, found {sum(shares):g}")
+    return shares
+
+
 def _no_repeats(names: tuple[str, ...]) -> tuple[str, ...]:
     repeated = sorted({name for name in names if names.count(name) > 1})
     if repeated:
@@ -48,6 +59,8 @@ CharSizes = Annotated[
     tuple[Annotated[int, Field(ge=1, le=10)], Annotated[int, Field(ge=1, le=10)]], AfterValidator(_shortest_first)
 ]
 DataFiles = Annotated[tuple[Annotated[Text, AfterValidator(_data_file)], ...], AfterValidator(_no_repeats)]
+Share = Annotated[float, Field(ge=0, le=1)]
+FieldShares = Annotated[tuple[Share, Share, Share], AfterValidator(_adding_up_to_one)]
 
 
 class Section(BaseModel):
@@ -186,6 +199,30 @@ MemberConfig = TfidfConfig | TransformerConfig
 ModelConfig = Annotated[TfidfConfig | TransformerConfig | EnsembleConfig, Field(discriminator="family")]
 
 
+class AbstentionConfig(Section):
+    """When the model gives no label; its threshold is chosen on validation and stored with it."""
+
+    precision: float | None = Field(
+        default=None,
+        gt=0,
+        lt=1,
+        description="Share of right labels wanted among the statements answered: the lowest threshold is taken whose "
+        "lower bound (one-sided, 95 %, over groups) on validation reaches it; null with coverage null: never abstain.",
+    )
+    coverage: float | None = Field(
+        default=None,
+        gt=0,
+        le=1,
+        description="Share of validation statements to answer, the most confident ones; null with precision null: all.",
+    )
+
+    @model_validator(mode="after")
+    def _one_wish(self) -> "AbstentionConfig":
+        if self.precision is not None and self.coverage is not None:
+            raise ValueError("one threshold cannot be chosen for both (set abstention.precision or .coverage to null)")
+        return self
+
+
 class EvaluationConfig(Section):
     """How sure the reported figures are."""
 
@@ -197,6 +234,11 @@ class EvaluationConfig(Section):
         gt=0.5,
         lt=1,
         description="Share of intervals that should hold the true value, above 0.5 and below 1.",
+    )
+    field_shares: FieldShares = Field(
+        default=FIELD_SHARES,
+        description="Shares of favor, against and neutral in the text that the model is for, adding up to 1: precision "
+        "is told for them too.",
     )
 
 
@@ -222,6 +264,7 @@ class ExperimentConfig(Section):
     model: ModelConfig = Field(description="The model; its family decides which keys it has.")
     tfidf: TfidfConfig | None = Field(default=None, description="The TF-IDF member of an ensemble.")
     transformer: TransformerConfig | None = Field(default=None, description="The transformer member of an ensemble.")
+    abstention: AbstentionConfig = Field(default=AbstentionConfig(), description="When the model gives no label.")
     evaluation: EvaluationConfig = Field(default=EvaluationConfig(), description="How the test is reported.")
     tracking: TrackingConfig = Field(default=TrackingConfig(), description="Whether and where MLflow shows the run.")
 
@@ -246,7 +289,14 @@ MEMBERS: dict[str, type[Section]] = {"tfidf": TfidfConfig, "transformer": Transf
 EXPERIMENT = Layout(
     ExperimentConfig,
     # Where a key stands in several, the last one is named to who misplaced it.
-    {**MEMBERS, "data": DataConfig, "model": None, "evaluation": EvaluationConfig, "tracking": TrackingConfig},
+    {
+        **MEMBERS,
+        "data": DataConfig,
+        "model": None,
+        "abstention": AbstentionConfig,
+        "evaluation": EvaluationConfig,
+        "tracking": TrackingConfig,
+    },
     {"tfidf": TfidfConfig, "transformer": TransformerConfig, "ensemble": EnsembleConfig},
 )
 

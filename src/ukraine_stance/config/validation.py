@@ -161,7 +161,7 @@ def _fault(layout: AnyLayout, finding: _Finding, family: str | None, document: D
         text = f"missing ({field.description if field else ''})"
     else:
         nullable = field is not None and NoneType in get_args(field.annotation)
-        text = plain_words(finding.kind, finding.context, finding.value, nullable)
+        text = plain_words(finding.kind, {**finding.context, "key": keys[-1]}, finding.value, nullable)
         if keys in {(name,) for name in layout.sections}:  # a rule across keys
             place = _latest_override(keys, document) or place
     return Fault(place, dotted(keys), text)

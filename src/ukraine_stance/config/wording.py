@@ -16,6 +16,9 @@ _PATTERNS = {
     REGISTRY_NAME: "letters, digits, '.', '_' and '-', the first a letter or digit",
 }
 
+_SIZES = "two whole numbers [shortest, longest]"
+_LISTS = {"field_shares": "three shares [favor, against, neutral]"}
+
 # (pydantic's context, what was found, " or null" where null is allowed) -> the fault.
 _WORDS: dict[str, Words] = {
     "string_type": lambda _, found, null: f"expected text{null}, found {found}",
@@ -40,12 +43,15 @@ _WORDS: dict[str, Words] = {
         f"expected {_PATTERNS[context['pattern']]}{null and ', or null'}; found {found}"
     ),
     "value_error": lambda context, found, _: str(context["error"]),
-    "wrong_length": lambda _, found, null: f"expected two whole numbers [shortest, longest]{null}, found {found}",
+    "wrong_length": lambda context, found, null: f"expected {_LISTS.get(context['key'], _SIZES)}{null}, found {found}",
 }
 
 
 def plain_words(kind: str, context: Mapping[str, Any], value: Plain, nullable: bool) -> str:
-    """The fault of a value; kind and context are pydantic's, or `wrong_length` for a list of the wrong length."""
+    """The fault of a value; kind and context are pydantic's, or `wrong_length` for a list of the wrong length.
+
+    context also holds the `key` whose value it is.
+    """
     words = _WORDS.get(kind)
     if words is None:
         return f"not a value for this key, found {found(value)}"

@@ -11,7 +11,10 @@ from typing import Any
 import pandas as pd
 
 from ukraine_stance.classifier import StanceClassifier
+from ukraine_stance.config import FieldShares
 from ukraine_stance.evaluation import behaviour
+from ukraine_stance.evaluation.base_rate import FieldFigures, field_figures
+from ukraine_stance.evaluation.curves import Curves, curves
 from ukraine_stance.evaluation.errors import Disagreements, DoubtedLabels, disagree, doubted_labels
 from ukraine_stance.evaluation.listing import confident_mistakes
 from ukraine_stance.evaluation.results import (
@@ -23,13 +26,14 @@ from ukraine_stance.evaluation.results import (
     gold_columns,
     measure,
     predicted_columns,
+    probabilities_of,
     repeat_results,
 )
 from ukraine_stance.evaluation.shortcuts import ShortcutResult, shortcuts
 from ukraine_stance.evaluation.slices import Slice, slice_columns, slices
 from ukraine_stance.evaluation.uncertainty import Resampling
 from ukraine_stance.files import sha256_json
-from ukraine_stance.labels import ORDER
+from ukraine_stance.labels import FIELD_SHARES, ORDER
 from ukraine_stance.models.protocol import Explanation, IntArray
 
 # Mistakes that a page explains word by word: as many as a person reads, at dozens of predictions each.
@@ -41,13 +45,15 @@ class Measures:
     """What to measure beside the metrics: behavioural tests to put the models to, columns to slice by besides ours.
 
     shortcuts asks every statement again with names masked, and so on: each model answers up to six times.
-    explained is how many of the most confident mistakes are explained word by word.
+    field_shares are the labels' shares, in labels.ORDER, in the text that the models are for. explained is how many of
+    the most confident mistakes are explained word by word.
     """
 
     how: Resampling = field(default_factory=Resampling)
     suites: tuple[behaviour.Suite, ...] = ()
     by: tuple[str, ...] = ()
     shortcuts: bool = True
+    field_shares: FieldShares = FIELD_SHARES
     explained: int = 0
 
 
@@ -73,6 +79,8 @@ def assess(
     doubted: list[DoubtedLabels] = []
     doubts = find_spec("cleanlab") is not None  # an optional extra
     columns = {part: slice_columns(rows, wanted.by) for part, rows in parts.items()}  # refused before models run
+    confidence_curves: dict[str, tuple[Curves, ...]] = {}
+    at_shares: dict[str, tuple[FieldFigures, ...]] = {}
     for part, rows in parts.items():
         scores = [model.score(list(rows["text"]), list(rows["target"])) for model in models]
         predictions[part] = scores
@@ -82,6 +90,10 @@ def assess(
             of_seeds, pairs = repeat_results(part, rows, recipes, scores, wanted.how)
             repeats += of_seeds
             repeat_comparisons += pairs
+        confidence_curves[part] = tuple(
+            _curves(model, rows, one, wanted) for model, one in zip(models, scores, strict=True)
+        )
+        at_shares[part] = tuple(_in_field(rows, one, wanted) for one in scores)
         for found, one in zip(sliced, scores, strict=True):
             found += slices(part, rows, gold_columns(rows), predicted_columns(one), columns[part], wanted.how)
         given = list(zip(names, scores, models, strict=True))
@@ -111,6 +123,9 @@ def assess(
         disagreements=tuple(disagreements),
         doubted=tuple(doubted),
         repeat_comparisons=tuple(repeat_comparisons),
+        choices=tuple(model.calibration.choice for model in models),
+        curves=confidence_curves,
+        in_field=at_shares,
     )
     return replace(evaluation, explanations=_explanations(models, evaluation, wanted.explained))
 
@@ -153,6 +168,16 @@ def _without_seeds(settings: Any) -> Any:  # noqa: ANN401 - JSON
     if not isinstance(settings, dict):
         return settings
     return {name: _without_seeds(value) for name, value in settings.items() if name != "seed"}
+
+
+def _curves(model: StanceClassifier, rows: pd.DataFrame, scores: pd.DataFrame, wanted: Measures) -> Curves:
+    probabilities, gold, groups = probabilities_of(scores), gold_columns(rows), list(rows["group"])
+    return curves(probabilities, gold, groups, model.calibration.threshold, wanted.field_shares, wanted.how)
+
+
+def _in_field(rows: pd.DataFrame, scores: pd.DataFrame, wanted: Measures) -> FieldFigures:
+    gold, predicted, groups = gold_columns(rows), predicted_columns(scores), list(rows["group"])
+    return field_figures(gold, predicted, groups, wanted.field_shares, wanted.how)
 
 
 def _labels(model: StanceClassifier, texts: Sequence[str]) -> list[str]:

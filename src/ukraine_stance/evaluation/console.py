@@ -87,6 +87,24 @@ def _mean_and_sd(spread: dict[str, float | None]) -> str:
     return f"{spread['mean']:.3f} ({spread['sd']:.3f})"
 
 
+def confidence_tables(found: Evaluation) -> Iterator[Table | str]:
+    """What to expect at the field's shares of labels, and what each model's threshold gives."""
+    if not found.in_field:
+        return
+    caption = "precision of all is accuracy; assumes that statements of one label are alike in the field and here"
+    table = Table(title="at the field's shares of labels", title_justify="left", caption=caption)
+    for heading in ("model", "part", "label", "share in the field", "share by counting answers", "precision"):
+        table.add_column(heading, no_wrap=True)
+    for part, figures in found.in_field.items():
+        for name, one in zip(found.names, figures, strict=True):
+            for label, share in zip(ORDER, one.shares, strict=True):
+                counted, right = one.estimates[f"predicted_{label}"], one.estimates[f"precision_{label}"]
+                table.add_row(name, part, str(label), f"{share:.3f}", shown(counted), shown(right))
+            table.add_row(name, part, "all", "", "", shown(one.estimates["accuracy"]), end_section=True)
+    yield table
+    yield from _abstention_lines(found)
+
+
 def slice_tables(found: Evaluation, columns: Sequence[str]) -> Iterator[Table | str]:
     """For each model, part and column asked for: every slice, the worst first."""
     for name, slices in zip(found.names, found.slices, strict=False):
@@ -219,6 +237,17 @@ def shown(estimate: Estimate) -> str:
     if math.isnan(estimate.low):
         return f"{estimate.value:.3f} [no interval]"
     return f"{estimate.value:.3f} [{estimate.low:.3f}, {estimate.high:.3f}]"
+
+
+def _abstention_lines(found: Evaluation) -> Iterator[str]:
+    for number, (name, choice) in enumerate(zip(found.names, found.choices, strict=True)):
+        if choice is not None:
+            yield f"{name}: threshold {next(iter(found.curves.values()))[number].threshold:.3f}; {choice.words}"
+        for part, of_part in found.curves.items():
+            one = of_part[number]
+            if one.threshold > 0:
+                coverage, right = shown(one.selective["coverage"]), shown(one.selective["accuracy"])
+                yield f"{part}: {name} answers {coverage} of the statements, {right} of those rightly"
 
 
 def _metrics_table(result: PartResult, title: str) -> Table:

@@ -3,7 +3,7 @@
 import io
 import math
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 from xml.etree import ElementTree
@@ -19,14 +19,14 @@ SHAPES = (("o", "●"), ("s", "■"), ("D", "◆"), ("^", "▲"), ("v", "▼"))
 COLOURS = 6
 
 # One unit is one CSS pixel on a phone of 360 pixels, where a plot is shown in its own size.
-_WIDTH = 330.0
-_MARGIN = 8.0
+WIDTH = 330.0
+MARGIN = 8.0
 _ROW_HEIGHT = 40.0
 _AXIS_HEIGHT = 24.0
-_TEXT_SIZE = 12.0
+TEXT_SIZE = 12.0
 _LABEL_LENGTH = 26
 _LONG_LABEL_LENGTH = 46
-_LINE_HEIGHT = 15.0
+LINE_HEIGHT = 15.0
 
 _KEPT_ATTRIBUTES = {"stroke-width", "stroke-linecap", "text-anchor", "font-size"}
 
@@ -91,25 +91,29 @@ def whisker_plot(rows: Sequence[Whisker], scale: Scale, name: str) -> str:
 
     name is told to those who cannot see the plot, and must differ between the plots of one page.
     """
+    described = "; ".join(f"{shortened(row.label, 200)} {row.words}" for row in rows)
+    return as_svg(lambda: _figure(rows, scale), name, described)
+
+
+def as_svg(draw: Callable[[], Figure], name: str, described: str) -> str:
+    """The figure as an `svg` element of a page: each artist's gid is its class, and name and description its label."""
     drawn = io.StringIO()
     with matplotlib.rc_context(), warnings.catch_warnings():
         matplotlib.rcdefaults()
         matplotlib.rcParams.update({"svg.fonttype": "none", "svg.hashsalt": ascii(name)})
         # The reader's fonts draw the text: that ours lack a character of a name does not matter.
         warnings.filterwarnings("ignore", message="Glyph .* missing")
-        figure = _figure(rows, scale)
-        figure.savefig(drawn, format="svg")
-    described = f"{shortened(name, 200)}: " + "; ".join(f"{shortened(row.label, 200)} {row.words}" for row in rows)
-    return _for_page(drawn.getvalue(), described)
+        draw().savefig(drawn, format="svg")
+    return _for_page(drawn.getvalue(), f"{shortened(name, 200)}: {described}")
 
 
 def _figure(rows: Sequence[Whisker], scale: Scale) -> Figure:
-    below = _LINE_HEIGHT if any(len(row.label) > _LABEL_LENGTH for row in rows) else 0.0
+    below = LINE_HEIGHT if any(len(row.label) > _LABEL_LENGTH for row in rows) else 0.0
     row_height = _ROW_HEIGHT + below
     height = len(rows) * row_height + _AXIS_HEIGHT
-    figure = Figure(figsize=(_WIDTH / 72, height / 72))
+    figure = Figure(figsize=(WIDTH / 72, height / 72))
     figure.patch.set_visible(False)
-    axes = figure.add_axes((_MARGIN / _WIDTH, 0, 1 - 2 * _MARGIN / _WIDTH, 1))
+    axes = figure.add_axes((MARGIN / WIDTH, 0, 1 - 2 * MARGIN / WIDTH, 1))
     axes.set_axis_off()
     axes.set_xlim(scale.ticks[0], scale.ticks[-1])
     axes.set_ylim(height, 0)
@@ -128,13 +132,13 @@ def _draw_scale(axes: Axes, scale: Scale, bottoms: list[float]) -> None:
         line: dict[str, Any] = {"lw": 1.4 if zero else 0.8, "gid": "zero" if zero else "grid", "clip_on": False}
         axes.plot([tick] * len(heights), heights, solid_capstyle="butt", **line)
         side = "left" if number == 0 else "right" if number == last else "center"
-        axes.text(tick, bottoms[-1] + 14, label, ha=side, va="baseline", size=_TEXT_SIZE, gid="tick")
+        axes.text(tick, bottoms[-1] + 14, label, ha=side, va="baseline", size=TEXT_SIZE, gid="tick")
 
 
 def _draw_row(axes: Axes, row: Whisker, top: float, below: float) -> None:
     beside: dict[str, Any] = {
         "va": "baseline",
-        "size": _TEXT_SIZE,
+        "size": TEXT_SIZE,
         "transform": axes.get_yaxis_transform(),
         "parse_math": False,
     }

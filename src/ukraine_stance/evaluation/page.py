@@ -3,7 +3,7 @@
 import base64
 import hashlib
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,14 @@ import jinja2
 import pandas as pd
 from markupsafe import Markup
 
+from ukraine_stance.evaluation.base_rate import FieldFigures
+from ukraine_stance.evaluation.curve_figures import (
+    ReliabilitySeries,
+    RiskSeries,
+    reliability_plot,
+    risk_coverage_plot,
+)
+from ukraine_stance.evaluation.curves import Bin, Curves
 from ukraine_stance.evaluation.errors import Disagreements, DoubtedLabels
 from ukraine_stance.evaluation.figures import (
     COLOURS,
@@ -95,6 +103,26 @@ class _Model:
 
 
 @dataclass(frozen=True, slots=True)
+class _Table:
+    """Rows of a name and a cell for each model."""
+
+    rows: list[tuple[str, list[_Cell]]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Confidence:
+    """What the page says about confidence on one part; bins are each model's, `counted` a sentence for each."""
+
+    part: str
+    panels: list[_Panel]
+    by_label: list[_Panel]
+    bins: list[list[tuple[Bin, _Cell]]]
+    selective: _Table
+    field: _Table
+    counted: list[str]
+
+
+@dataclass(frozen=True, slots=True)
 class _Part:
     """What the page says about one part; results are in the order of the models."""
 
@@ -141,7 +169,14 @@ def _context(found: Evaluation) -> dict[str, Any]:
         "target": target,
         "level": f"{100 * found.results[0].level:g} %",
         "parts": parts,
-        "notices": [*found.warnings, *(f"{part.name}: {notice}" for part in parts for notice in part.notices)],
+        "confidence": [_confidence(found, name) for name in found.curves],
+        "thresholds": _thresholds(found),
+        "field": _field_words(found),
+        "notices": [
+            *found.warnings,
+            *_unreached(found),
+            *(f"{part.name}: {notice}" for part in parts for notice in part.notices),
+        ],
         "metrics": list(METRICS),
         "order": [str(label) for label in ORDER],
         "listing": listing,
@@ -230,6 +265,124 @@ def _suites(found: Evaluation) -> list[dict[str, Any]]:
         }
         for row in zip(*found.behaviour, strict=True)
     ]
+
+
+_SELECTIVE = {
+    "coverage": "share answered",
+    "accuracy": "right of these",
+    "macro_f1": "macro-F1 of these",
+    "field_coverage": "share answered in the field",
+    "field_accuracy": "right of these in the field",
+}
+
+
+def _confidence(found: Evaluation, part: str) -> _Confidence:
+    curves, figures = found.curves[part], found.in_field[part]
+    names = short_names(found.names)
+    risk = [
+        RiskSeries(name, one.risk_coverage, one.aurc, series, _chosen(one))
+        for series, (name, one) in enumerate(zip(names, curves, strict=True))
+    ]
+    stated = reliability_plot(
+        _bins_of_models(names, [one.reliability for one in curves]),
+        "confidence",
+        "share right",
+        f"reliability on {part}",
+    )
+    panels = [
+        _Panel(
+            "Reliability",
+            "On the line a confidence of 0.8 is right in eight of ten; below it, too sure.",
+            Markup(stated),
+        ),
+        _Panel(
+            "Risk and coverage",
+            "Mistakes among what is answered when the least confident statements are left out.",
+            Markup(risk_coverage_plot(risk, f"risk and coverage on {part}")),
+        ),
+    ]
+    by_label = [
+        _Panel(
+            str(label),
+            f"The probability of {label}, and how often it is.",
+            Markup(
+                reliability_plot(
+                    _bins_of_models(names, [one.by_label[label] for one in curves]),
+                    f"probability of {label}",
+                    f"share that is {label}",
+                    f"reliability of {label} on {part}",
+                )
+            ),
+        )
+        for label in ORDER
+    ]
+    selective = [(words, [_Cell.of(one.selective[name]) for one in curves]) for name, words in _SELECTIVE.items()]
+    selective.append(("area under risk and coverage", [_Cell.of(one.aurc) for one in curves]))
+    measured = [
+        *(
+            (f"predicted_{label}", f"{label} by counting, where it is {share:.3f}")
+            for label, share in _shares(figures[0])
+        ),
+        *((name, _words(name)) for name in (*(f"precision_{label}" for label in ORDER), "accuracy", "macro_f1")),
+    ]
+    field = [(words, [_Cell.of(one.estimates[name]) for one in figures]) for name, words in measured]
+    return _Confidence(
+        part=part,
+        panels=panels,
+        by_label=by_label,
+        bins=[[(one, _Cell.of(one.observed)) for one in of_model.reliability] for of_model in curves],
+        selective=_Table(selective),
+        field=_Table(field),
+        counted=[_counted(one) for one in figures],
+    )
+
+
+def _bins_of_models(names: Sequence[str], bins: Sequence[Sequence[Bin]]) -> list[ReliabilitySeries]:
+    return [ReliabilitySeries(name, one, series) for series, (name, one) in enumerate(zip(names, bins, strict=True))]
+
+
+def _chosen(curves: Curves) -> tuple[float, float] | None:
+    """Coverage and risk of the model's threshold; None where it never abstains, or always does."""
+    coverage, right = curves.selective["coverage"].value, curves.selective["accuracy"].value
+    return (coverage, 1 - right) if curves.threshold > 0 and not math.isnan(right) else None
+
+
+def _shares(figures: FieldFigures) -> Iterator[tuple[str, float]]:
+    return zip(map(str, ORDER), figures.shares, strict=True)
+
+
+def _field_words(found: Evaluation) -> str:
+    first = next(iter(found.in_field.values()), None)
+    return ", ".join(f"{_percent(share)} {label}" for label, share in _shares(first[0])) if first else ""
+
+
+def _counted(figures: FieldFigures) -> str:
+    """What a model that counts its answers would report in the field; empty where that is undefined."""
+    counted = {label: figures.estimates[f"predicted_{label}"].value for label, _ in _shares(figures)}
+    if any(math.isnan(share) for share in counted.values()):
+        return ""
+    said = [f"{_percent(counted[label])} {label} where it is {_percent(share)}" for label, share in _shares(figures)]
+    return f"would report {', '.join(said[:-1])} and {said[-1]}"
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.3g} %"
+
+
+def _thresholds(found: Evaluation) -> list[str]:
+    """For each model when it abstains, and how that was chosen."""
+    if not found.curves:
+        return []
+    said = []
+    for one, choice in zip(next(iter(found.curves.values())), found.choices, strict=True):
+        when = f"abstains where its confidence is below {one.threshold:.3f}" if one.threshold > 0 else "never abstains"
+        said.append(f"{when}; {choice.words}" if choice else when)
+    return said
+
+
+def _unreached(found: Evaluation) -> list[str]:
+    named = zip(found.names, found.choices, strict=False)
+    return [f"{name}: {choice.words}" for name, choice in named if choice and not choice.reached]
 
 
 def _target_words(found: Evaluation) -> str:

@@ -10,9 +10,12 @@ import numpy as np
 import pandas as pd
 from scipy.stats import norm
 
+from ukraine_stance.calibration import ThresholdChoice
 from ukraine_stance.classifier import PROBABILITY_COLUMNS
 from ukraine_stance.evaluation.agreement import ceiling
+from ukraine_stance.evaluation.base_rate import FieldFigures
 from ukraine_stance.evaluation.behaviour import SuiteResult
+from ukraine_stance.evaluation.curves import Curves
 from ukraine_stance.evaluation.metrics import confusion, macro_f1
 from ukraine_stance.evaluation.reliability import reliability
 from ukraine_stance.evaluation.shortcuts import ShortcutResult
@@ -123,9 +126,11 @@ class Evaluation:
     rows maps each part to its statements, predictions each part to the models' columns, in the order of `names`;
     behaviour holds each model's results on every suite of cases, slices each model's on parts of the data, shortcuts
     each model's under every probe, in that order too, or nothing where none was asked for. repeats and their
-    comparisons are empty unless a config was trained with several seeds. explanations maps each part to some of its row
-    numbers, and these to why each model says what it says. disagreements are those of models of different families,
-    doubted the gold labels that each model doubts, where cleanlab is installed.
+    comparisons are empty unless a config was trained with several seeds. curves and in_field hold by part each model's
+    curves and its figures at the field's shares of labels, choices how each model's threshold was chosen, None where
+    none was wanted. explanations maps each part to some of its row numbers, and these to why each model says what it
+    says. disagreements are those of models of different families, doubted the gold labels that each model doubts, where
+    cleanlab is installed.
     """
 
     names: tuple[str, ...]
@@ -140,6 +145,9 @@ class Evaluation:
     shortcuts: tuple[tuple[ShortcutResult, ...], ...] = ()
     repeats: tuple[Repeats, ...] = ()
     repeat_comparisons: tuple[Comparison, ...] = ()
+    choices: tuple[ThresholdChoice | None, ...] = ()
+    curves: dict[str, tuple[Curves, ...]] = field(default_factory=dict)
+    in_field: dict[str, tuple[FieldFigures, ...]] = field(default_factory=dict)
     explanations: dict[str, dict[int, tuple[Explanation, ...]]] = field(default_factory=dict)
     disagreements: "tuple[Disagreements, ...]" = ()
     doubted: "tuple[DoubtedLabels, ...]" = ()
@@ -183,6 +191,17 @@ class Evaluation:
             },
             "shortcuts": {
                 name: [one.as_dict() for one in found] for name, found in zip(self.names, self.shortcuts, strict=False)
+            },
+            "thresholds": {
+                name: asdict(choice) if choice else None for name, choice in zip(self.names, self.choices, strict=False)
+            },
+            "curves": {
+                part: {name: one.as_dict() for name, one in zip(self.names, drawn, strict=True)}
+                for part, drawn in self.curves.items()
+            },
+            "field": {
+                part: {name: one.as_dict() for name, one in zip(self.names, figures, strict=True)}
+                for part, figures in self.in_field.items()
             },
         }
 
@@ -282,7 +301,8 @@ def _estimate_of(plain: dict[str, float | None]) -> Estimate:
 def _notes(part: str, gold: IntArray, groups: int) -> tuple[str, ...]:
     notes = []
     if part == "validation":
-        notes.append("the model was tuned on it (best epoch, temperature): only the other parts say how good it is")
+        tuned = "best epoch, temperature, threshold"
+        notes.append(f"the model was tuned on it ({tuned}): only the other parts say how good it is")
     if groups < ENOUGH_GROUPS:
         notes.append(f"only {groups} groups (articles, pages): the intervals are wide, and how wide is uncertain")
     absent = [str(label) for column, label in enumerate(ORDER) if not (gold == column).any()]
