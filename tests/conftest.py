@@ -128,7 +128,7 @@ class Server:
         ]  # fmt: skip
         log = (self.folder / "server.log").open("wb")
         self.process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
-        for _ in range(600):
+        for _ in range(1200):
             if self._answers():
                 return
             time.sleep(0.1)

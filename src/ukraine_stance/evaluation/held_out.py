@@ -70,7 +70,9 @@ def held_out_parts(
             parts[part] = rows
     if warnings and unseen:
         raise UserMistake(
-            "\n".join(f"{one}: give a labelled file that it has not seen, with --data" for one in warnings)
+            "\n".join(
+                f"{one}: train it again, or give a labelled file that it has not seen with --data" for one in warnings
+            )
         )
     for part, rows in parts.items():
         if len(rows) < sizes[part]:
