@@ -136,6 +136,8 @@ def _explanations(
     """Why every model says what it says of the most confident mistakes of any."""
     explained: dict[str, dict[int, tuple[Explanation, ...]]] = {}
     for part, numbers in confident_mistakes(found, count).items():
+        if not numbers:
+            continue
         rows = found.rows[part].iloc[numbers]
         of_models = [model.explain(list(rows["text"]), list(rows["target"])) for model in models]
         explained[part] = dict(zip(numbers, zip(*of_models, strict=True), strict=True))
