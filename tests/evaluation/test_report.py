@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,9 @@ from ukraine_stance.errors import UserMistake
 from ukraine_stance.evaluation import report
 from ukraine_stance.evaluation.base_rate import field_figures
 from ukraine_stance.evaluation.curves import curves
+from ukraine_stance.evaluation.errors import DoubtedLabel, DoubtedLabels, disagree
 from ukraine_stance.evaluation.figures import UNIT_SCALE, Whisker, scale_around_zero, short_names, whisker_plot
+from ukraine_stance.evaluation.listing import confident_mistakes
 from ukraine_stance.evaluation.report import check_folder, write_page
 from ukraine_stance.evaluation.results import (
     Evaluation,
@@ -31,6 +34,7 @@ from ukraine_stance.evaluation.results import (
 from ukraine_stance.evaluation.shortcuts import PROBES, shortcuts
 from ukraine_stance.evaluation.uncertainty import Estimate, Resampling
 from ukraine_stance.labels import FIELD_SHARES, ORDER, TARGET
+from ukraine_stance.models.protocol import Explanation, Span
 
 FILES = {"index.html", "results.json", "predictions.parquet"}
 NAN = float("nan")
@@ -125,6 +129,64 @@ def test_every_probe_stands_on_the_page_with_every_models_figures(tmp_path: Path
         cells = [words(cell) for cell in row.xpath("td[@class='number']")][1:]
         assert len(cells) == 6
         assert [cell == "–" for cell in cells] == [not probe.keeps_gold, not probe.keeps_gold, False] * 2
+
+
+# --- mistakes explained, families that differ, labels that are doubted ---
+
+
+def explained(found: Evaluation, part: str, row: int, *weights: float) -> Evaluation:
+    """With an explanation of one statement by every model, the same weights for its words in turn."""
+    text = str(found.rows[part]["text"].iloc[row])
+    words_at = [match.span() for match in re.finditer(r"\S+", text)]
+    spans = tuple(Span(*at, weight) for at, weight in zip(words_at, cycle(weights), strict=False))
+    why = tuple(Explanation(0, 1.0, 0.0, spans, "weighed by hand") for _ in found.names)
+    return replace(found, explanations={part: {row: why}})
+
+
+def test_the_words_of_a_mistake_are_shaded_and_read_on_as_one_text(tmp_path: Path) -> None:
+    rows = statements(["Velmark  sends <b>no</b> shells"], ["favor"])
+    one = evaluation({"test": rows}, {"test": [answers(["against"], [0.9])]}, names=["first"])
+    (row,) = rows_of(page_of(explained(one, "test", 0, 1.0, -0.5, 0.05, 0.0), tmp_path))
+    text = row.xpath("td[@class='text']/span")[0]
+    assert text.text_content() == "Velmark  sends <b>no</b> shells"
+    assert [(span.get("class"), span.text) for span in text.xpath("span")] == [
+        ("for5", "Velmark"),
+        ("against2", "sends"),
+    ]
+    assert "1 of the mistakes are explained" in words(html.fromstring((tmp_path / "page" / "index.html").read_text()))
+
+
+def test_of_several_models_each_says_why(tmp_path: Path) -> None:
+    page = page_of(explained(small(), "test", 4, 1.0, -1.0), tmp_path)
+    (why,) = page.xpath("//details[@class='why']")
+    assert [words(line).split(",")[0] for line in why.xpath("p")] == ["● first", "■ second"]
+    assert all(line.xpath("span[@class='for5']") for line in why.xpath("p"))
+    plain = json.loads((tmp_path / "page" / "results.json").read_text())["explanations"]
+    assert [one["id"] for one in plain["second"]] == ["s4"]
+
+
+def test_the_surest_mistakes_of_any_model_are_explained_first() -> None:
+    rows = statements(["a", "b", "c", "d"], ["favor"] * 4)
+    one = answers(["favor", "against", "neutral", "favor"], [0.9, 0.5, 0.8, 0.9])
+    two = answers(["favor", "favor", "favor", "against"], [0.9, 0.9, 0.9, 0.6])
+    found = evaluation({"test": rows}, {"test": [one, two]})
+    assert confident_mistakes(found, 2) == {"test": [2, 3]}
+    assert confident_mistakes(found, 9) == {"test": [2, 3, 1]}
+
+
+def test_disagreements_and_doubted_labels_stand_on_the_page_with_their_texts(tmp_path: Path) -> None:
+    found = small()
+    rows, (one, two) = found.rows["test"], found.predictions["test"]
+    pair = disagree("test", rows, ("first", one), ("second", two), Resampling(samples=100))
+    doubted = DoubtedLabels("test", "first", 30, (DoubtedLabel(7, "s7", "against", "favor", 0.0123),))
+    page = page_of(replace(found, disagreements=(pair,), doubted=(doubted,)), tmp_path)
+    (section,) = page.xpath("//section[@aria-labelledby='errors']")
+    differing, doubts = section.xpath(".//table")
+    assert len(differing.xpath("tbody/tr")) == min(30, len(pair.listed)) > 5
+    first = pair.listed[0]
+    assert words(differing.xpath("tbody/tr")[0]).startswith(f"{first.id}Velmark sent convoy {first.row}.{first.gold}")
+    assert words(doubts.xpath("tbody/tr")[0]) == "s7Velmark sent convoy 7.againstfavor0.012"
+    assert f"second alone on {pair.only_second_right}." in words(section)
 
 
 # --- the files ---
