@@ -16,7 +16,8 @@ from scipy.stats import t as student
 from ukraine_stance.evaluation.metrics import METRICS, Metric, confusion
 from ukraine_stance.models.protocol import FloatArray, IntArray
 
-# Below this many groups an interval deserves a word: it is wide, and how wide is itself uncertain.
+# Below this many groups an interval deserves a word. It held the truth of macro-F1 in 93 % of simulated samples or more
+# there too (experiments/interval_coverage), but is wide, and how wide is itself uncertain.
 ENOUGH_GROUPS = 40
 
 # Least and greatest value that a figure can have.
