@@ -7,7 +7,14 @@ from pathlib import Path
 import pytest
 
 from ukraine_stance.errors import UserMistake
-from ukraine_stance.files import replacing, replacing_folder, saying_why_unwritten, sha256_json, write_text
+from ukraine_stance.files import (
+    replacing,
+    replacing_folder,
+    saying_why_unwritten,
+    sha256_json,
+    sole_writer,
+    write_text,
+)
 
 DIES_WRITING = """
 import os, sys
@@ -119,3 +126,21 @@ def test_a_folder_set_aside_by_a_killed_process_is_removed_when_the_new_one_stan
         (temporary / "a").write_text("new")
     assert names(tmp_path) == ["built"]
     assert (tmp_path / "built" / "a").read_text() == "new"
+
+
+def test_a_folder_has_one_worker_who_may_replace_it_and_leaves_no_lock(tmp_path: Path) -> None:
+    with sole_writer(tmp_path / "work"):
+        with replacing_folder(tmp_path / "work") as temporary:
+            (temporary / "part").write_text("done")
+        with pytest.raises(UserMistake, match="another process is writing it"), sole_writer(tmp_path / "work"):
+            pass
+    assert names(tmp_path) == ["work"]
+
+
+def test_a_lock_of_a_killed_worker_holds_nobody_up(tmp_path: Path) -> None:
+    code = "import os; from pathlib import Path; from ukraine_stance.files import sole_writer\n"
+    code += f"with sole_writer(Path({str(tmp_path / 'work')!r})): os.kill(os.getpid(), 9)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == -9
+    with sole_writer(tmp_path / "work"):
+        pass
+    assert names(tmp_path) == []

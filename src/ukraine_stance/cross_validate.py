@@ -66,6 +66,7 @@ def cross_validate(
 
 
 def _fit_and_measure(rounds: Rounds, config: ExperimentConfig, asked: Question, planned: Plan) -> None:
+    shutil.rmtree(rounds.workspace, ignore_errors=True)  # of a process that was killed
     tested, fits = [], []
     for number, one in enumerate(planned.rounds):
         at, ids = f"round {number + 1} of {len(planned.rounds)}, {one.name}", list(one.test["id"])
@@ -83,7 +84,6 @@ def _fit_and_measure(rounds: Rounds, config: ExperimentConfig, asked: Question, 
 
 
 def _fit(rounds: Rounds, number: int, one: Round, config: ExperimentConfig) -> None:
-    shutil.rmtree(rounds.workspace, ignore_errors=True)  # of a process that was killed
     rounds.workspace.mkdir()
     try:
         checkpoints = rounds.workspace / "checkpoints"

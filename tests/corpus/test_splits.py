@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ukraine_stance.corpus.splits import APART, FOLDS, UNASSIGNED, assign_folds, join_groups, normalised
+from ukraine_stance.corpus.splits import APART, FOLDS, UNASSIGNED, assign_folds, join_groups, join_rows, normalised
 from ukraine_stance.errors import UserMistake
 
 LABELS = ("favor", "against", "neutral")
@@ -154,3 +154,12 @@ def test_rows_of_one_contrast_group_share_a_fold_across_pages() -> None:
     texts, labels = [f"text {row}" for row in range(20)], ["favor"] * 20
     folds = assign_folds(groups, texts, joined, labels, [UNASSIGNED] * 20, seed=1)
     assert folds[3] == folds[17]
+
+
+def test_rows_are_joined_through_any_kind_of_key_and_never_by_what_they_lack() -> None:
+    keys = {
+        "group": ["p4", "p3", "p2", "p1", "p0", "p5"],
+        "text": ["a", "b", "b", "c", "d", "a"],
+        "outlet": ["b", None, "x", "x", None, ""],
+    }
+    assert join_rows(keys) == ["p4", "p1", "p1", "p1", "p0", "p4"]
