@@ -16,7 +16,7 @@ from ukraine_stance.calibration import Calibration
 from ukraine_stance.errors import UserMistake
 from ukraine_stance.files import read_json, sha256_file, sha256_json, write_json
 from ukraine_stance.labels import ORDER, TARGET
-from ukraine_stance.models.protocol import StanceModel
+from ukraine_stance.models.protocol import Explanation, StanceModel
 
 # A saved model is these two in one folder.
 DESCRIPTION = "model.json"
@@ -82,6 +82,15 @@ class StanceClassifier:
         columns |= {name: probabilities[:, column] for column, name in enumerate(PROBABILITY_COLUMNS)}
         columns |= {"confidence": confidence, "truncated": prediction.truncated, "model_id": self.model_id}
         return pd.DataFrame(columns, index=range(len(texts)))
+
+    def explain(self, texts: Sequence[str], targets: Sequence[str] | None = None) -> list[Explanation]:
+        """Why each text gets its most probable stance, word by word; for texts already known to be good, as `score`.
+
+        Scores and weights are those before calibration: its temperature divides all of a model's alike.
+        """
+        targets = [self.target] * len(texts) if targets is None else targets
+        columns = self.model.predict(texts, targets).probabilities.argmax(axis=1)
+        return self.model.explain(texts, targets, columns.tolist())
 
 
 def save(model: StanceModel, calibration: Calibration, trained_on: dict[str, Any], folder: Path) -> StanceClassifier:

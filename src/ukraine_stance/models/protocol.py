@@ -1,7 +1,7 @@
 """What every model family offers; recipes and scoring know nothing else of a model."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Protocol, TypeVar
 
@@ -10,6 +10,7 @@ import numpy.typing as npt
 from pydantic import TypeAdapter, ValidationError
 
 from ukraine_stance.errors import UserMistake
+from ukraine_stance.labels import ORDER
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
@@ -52,6 +53,37 @@ class FitReport:
     facts: tuple[tuple[str, Any], ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Code points `text[start:end]`, one word or a run of them, and what they add to the score of a class."""
+
+    start: int
+    end: int
+    weight: float
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """Why a model gives a statement a class: `column` in `labels.ORDER`, and what each word adds to its score.
+
+    score is the class's centred logit: its logit minus the mean of the three. Softmax does not change when one number
+    is added to all three logits, so a logit alone means nothing; centred, three models' scores can be laid side by
+    side. baseline is the score that the model gives when it sees no word. spans stand in the order of the text, do not
+    overlap, and cover every word that the model read; a weight above 0 speaks for the class. method says how the
+    weights were found and whether they add up.
+    """
+
+    column: int
+    score: float
+    baseline: float
+    spans: tuple[Span, ...]
+    method: str
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values for JSON, with the class's label."""
+        return {"label": str(ORDER[self.column]), **asdict(self), "spans": [asdict(span) for span in self.spans]}
+
+
 class StanceModel(Protocol):
     """A classifier of statements into the three stances."""
 
@@ -62,6 +94,9 @@ class StanceModel(Protocol):
 
     def predict(self, texts: Sequence[str], targets: Sequence[str]) -> Prediction:
         """Probabilities of each text toward its target; the answer for a text does not depend on its neighbours."""
+
+    def explain(self, texts: Sequence[str], targets: Sequence[str], columns: Sequence[int]) -> list[Explanation]:
+        """Why each text gets the score it gets for the class in its column of `labels.ORDER`, before calibration."""
 
     def save(self, folder: Path) -> None:
         """Write weights and vocabulary into an empty folder, without pickle."""

@@ -16,7 +16,8 @@ from sklearn.pipeline import FeatureUnion, Pipeline
 
 from ukraine_stance.errors import UserMistake
 from ukraine_stance.labels import ORDER
-from ukraine_stance.models.protocol import FitReport, LabelledTexts, Prediction, read_settings
+from ukraine_stance.models.contributions import explain_linear
+from ukraine_stance.models.protocol import Explanation, FitReport, LabelledTexts, Prediction, read_settings
 
 _FILE = "model.skops"
 
@@ -71,6 +72,10 @@ class TfidfModel:
             return Prediction(np.zeros((0, len(ORDER))), np.zeros(0, dtype=np.bool_))
         probabilities = self._fitted.predict_proba(list(texts))
         return Prediction(np.asarray(probabilities, dtype=np.float64), np.zeros(len(texts), dtype=np.bool_))
+
+    def explain(self, texts: Sequence[str], targets: Sequence[str], columns: Sequence[int]) -> list[Explanation]:
+        """Exact contributions of every word: the weights and the baseline add up to the score."""
+        return explain_linear(self._fitted, texts, columns)
 
     def save(self, folder: Path) -> None:
         """Write model.skops, deflated."""
