@@ -365,3 +365,23 @@ def test_a_link_that_leads_out_of_the_folder_is_refused(folder: Path) -> None:
     weights.rename(folder / "elsewhere.skops")
     weights.symlink_to(folder / "elsewhere.skops")
     assert "which is not in" in _refusal(folder)
+
+
+def test_the_most_probable_stance_is_explained(loaded: StanceClassifier) -> None:
+    explained = loaded.explain(TEXTS)
+    assert [ORDER[one.column] for one in explained] == list(loaded.predict(TEXTS)["stance"])
+    assert len({one.column for one in explained}) == 3
+    words = [TEXTS[1][span.start : span.end] for span in explained[1].spans]
+    assert words == ["we", "refuse", "aid"]
+    assert explained[1].spans[1].weight == max(span.weight for span in explained[1].spans)
+    assert loaded.explain([]) == []
+
+
+def test_an_explanation_is_toward_the_target_asked_for(
+    new_transformer: Callable[..., TransformerModel], toy: LabelledTexts, tmp_path: Path
+) -> None:
+    model = new_transformer(epochs=1)
+    model.fit(toy, toy, tmp_path)
+    stance = StanceClassifier(model, Calibration(), "m", target="aid")
+    own, asked, other = (stance.explain(TEXTS[:1], targets)[0].score for targets in (None, ["aid"], ["tanks"]))
+    assert own == asked != other

@@ -11,7 +11,7 @@ from safetensors.numpy import load_file
 from ukraine_stance import models
 from ukraine_stance.errors import UserMistake
 from ukraine_stance.labels import ORDER, TARGET
-from ukraine_stance.models.protocol import LabelledTexts, StanceModel
+from ukraine_stance.models.protocol import Explanation, LabelledTexts, StanceModel
 
 FAMILIES = ("tfidf", "transformer", "ensemble")
 LONG = "we will send tanks " * 500
@@ -171,3 +171,77 @@ def test_training_without_a_stance_is_refused(new_model: NewModel, toy: Labelled
 def test_a_model_that_learned_nothing_does_not_answer(new_model: NewModel) -> None:
     with pytest.raises(RuntimeError, match="neither fitted nor loaded"):
         new_model().predict(["aid"], [TARGET])
+    with pytest.raises(RuntimeError, match="neither fitted nor loaded"):
+        new_model().explain(["aid"], [TARGET], [0])
+
+
+def _explain(model: StanceModel, texts: list[str], column: int = 0) -> list[Explanation]:
+    return model.explain(texts, [TARGET] * len(texts), [column] * len(texts))
+
+
+def test_spans_cover_the_words_that_were_read_in_order(fitted: StanceModel, toy: LabelledTexts) -> None:
+    texts = [*toy.texts, *ODD_TEXTS, "", " \n", LONG]
+    cut = fitted.predict(texts, [TARGET] * len(texts)).truncated
+    explained = _explain(fitted, texts)
+    assert len(explained) == len(texts)
+    for text, explanation, only_beginning in zip(texts, explained, cut, strict=True):
+        places = [place for span in explanation.spans for place in (span.start, span.end)]
+        assert places == sorted(places)
+        assert all(text[span.start : span.end].strip() for span in explanation.spans)
+        covered = {place for span in explanation.spans for place in range(span.start, span.end)}
+        read = text[: places[-1]] if only_beginning else text
+        assert {place for place, sign in enumerate(read) if not sign.isspace()} <= covered <= set(range(len(text)))
+        assert bool(covered) == bool(text.strip())
+
+
+def test_the_score_explained_is_the_centred_log_probability(fitted: StanceModel, toy: LabelledTexts) -> None:
+    texts = [*toy.texts, *ODD_TEXTS, LONG]
+    logs = np.log(_probabilities(fitted, texts))
+    for column in range(len(ORDER)):
+        explained = _explain(fitted, texts, column)
+        assert {one.column for one in explained} == {column}
+        scores = np.array([one.score for one in explained])
+        assert np.abs(scores - (logs[:, column] - logs.mean(axis=1))).max() < 1e-5
+
+
+def test_each_text_is_explained_for_the_class_in_its_place(fitted: StanceModel, toy: LabelledTexts) -> None:
+    columns = [int(column) for column in np.roll(toy.gold, 5)]
+    explained = fitted.explain(toy.texts, toy.targets, columns)
+    assert [one.column for one in explained] == columns
+    for text, column, one in list(zip(toy.texts, columns, explained, strict=True))[::7]:
+        alone = _explain(fitted, [text], column)[0]
+        assert one.method == alone.method
+        assert [(span.start, span.end) for span in one.spans] == [(span.start, span.end) for span in alone.spans]
+        assert _numbers(one) == pytest.approx(_numbers(alone), abs=1e-5)
+
+
+def test_what_speaks_for_one_class_speaks_against_the_others(fitted: StanceModel) -> None:
+    text = "they refuse money, the ministers said"
+    by_class = np.array([_numbers(_explain(fitted, [text], column)[0]) for column in range(len(ORDER))])
+    assert np.abs(by_class.sum(axis=0)).max() < 1e-5
+    assert np.abs(by_class).max() > 1e-3
+
+
+def test_the_words_that_decide_weigh_most(fitted: StanceModel, toy: LabelledTexts) -> None:
+    deciding = {"we will send": "send", "we refuse": "refuse", "the paper lists": "paper lists"}
+    for beginning, words in deciding.items():
+        row = toy.texts.index(f"{beginning} tanks")
+        explained = _explain(fitted, [toy.texts[row]], int(toy.gold[row]))[0]
+        weights = {toy.texts[row][span.start : span.end]: span.weight for span in explained.spans}
+        assert max(weights[word] for word in words.split()) > weights["tanks"]
+
+
+def test_an_explanation_is_plain_data(fitted: StanceModel) -> None:
+    explained = _explain(fitted, ["we refuse"], 1)[0]
+    plain = json.loads(json.dumps(explained.as_dict(), allow_nan=False))
+    assert set(plain) == {"label", "column", "score", "baseline", "spans", "method"}
+    assert plain["label"] == "against"
+    assert [set(span) for span in plain["spans"]] == [{"start", "end", "weight"}] * 2
+
+
+def test_no_statements_are_explained_by_nothing(fitted: StanceModel) -> None:
+    assert _explain(fitted, []) == []
+
+
+def _numbers(explained: Explanation) -> list[float]:
+    return [explained.score, explained.baseline, *(span.weight for span in explained.spans)]

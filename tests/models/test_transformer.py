@@ -369,3 +369,21 @@ def test_a_gpu_without_bf16_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_packaged_minilm_lacks_nothing_below_its_head() -> None:
     source = locate("sentence-transformers/all-MiniLM-L6-v2", None, None)
     assert finetuning._network(source, 128).config.num_labels == 3
+
+
+def test_a_hidden_word_is_not_seen(trained: tuple[Path, dict[str, Any]]) -> None:
+    model = TransformerModel.load(*trained)
+    texts = ["we will send tanks", "we will send money", "we refuse aid they"]
+    first, second, other = model.explain(texts, [TARGET] * 3, [1] * 3)
+    assert first.score != pytest.approx(second.score, abs=1e-4)
+    without = [one.score - one.spans[3].weight for one in (first, second, other)]
+    assert without[0] == pytest.approx(without[1], abs=1e-6)
+    assert without[0] != pytest.approx(without[2], abs=1e-4)
+    baselines = [one.baseline for one in (first, second, other)]
+    assert baselines == pytest.approx([baselines[0]] * 3, abs=1e-6)
+
+
+def test_an_explanation_counts_the_target(trained: tuple[Path, dict[str, Any]]) -> None:
+    model = TransformerModel.load(*trained)
+    one, other = model.explain(["we refuse aid"] * 2, [TARGET, "tanks"], [1, 1])
+    assert one.score != pytest.approx(other.score, abs=1e-4)

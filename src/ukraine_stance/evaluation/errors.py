@@ -1,5 +1,6 @@
 """Errors worth reading: where two models disagree, and gold labels that a model doubts."""
 
+import warnings
 from collections import Counter
 from dataclasses import asdict, dataclass
 from importlib import import_module
@@ -15,6 +16,7 @@ from ukraine_stance.evaluation.reliability import check_probabilities
 from ukraine_stance.evaluation.results import gold_columns, predicted_columns, probabilities_of
 from ukraine_stance.evaluation.uncertainty import Estimate, Resampling, bootstrap, plain_estimate
 from ukraine_stance.labels import ORDER
+from ukraine_stance.models.protocol import IntArray
 
 Right = Literal["first", "second", "neither"]
 
@@ -138,9 +140,10 @@ def disagree(
 def doubted_labels(part: str, rows: pd.DataFrame, model: tuple[str, pd.DataFrame]) -> DoubtedLabels:
     """Labels that confident learning takes for errors, given a model's probabilities on statements that it held out.
 
-    rows have `id` and `label`; model is its name and its predictions, row by row. Source: Northcutt, Jiang and Chuang
-    2021, arXiv:1911.00068, as cleanlab's `find_label_issues` does it. Raises UserMistake where cleanlab is not
-    installed, ValueError when there are no rows or probabilities are none.
+    rows have `id` and `label`; model is its name and its predictions, row by row. Where gold is all one label, nothing
+    can be learned of its errors and none is listed. Source: Northcutt, Jiang and Chuang 2021, arXiv:1911.00068, as
+    cleanlab's `find_label_issues` does it. Raises UserMistake where cleanlab is not installed, ValueError when there
+    are no rows or probabilities are none.
     """
     try:
         cleaning = import_module("cleanlab.filter")
@@ -152,9 +155,15 @@ def doubted_labels(part: str, rows: pd.DataFrame, model: tuple[str, pd.DataFrame
         raise ValueError(f"{part} holds no statements")
     gold, probabilities = gold_columns(rows), probabilities_of(model[1])
     check_probabilities(probabilities)
-    # One process: a pool costs more than it saves below a million statements.
-    found = cleaning.find_label_issues(gold, probabilities, return_indices_ranked_by="self_confidence", n_jobs=1)
     suggested = probabilities.argmax(axis=1)
+    found: IntArray = np.zeros(0, dtype=np.int64)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # of an absent class, which a part's notes tell already
+        if len(np.unique(gold)) > 1:
+            # One process: a pool costs more than it saves below a million statements.
+            found = cleaning.find_label_issues(
+                gold, probabilities, return_indices_ranked_by="self_confidence", n_jobs=1
+            )
     listed = (
         DoubtedLabel(
             row=row,
@@ -163,6 +172,6 @@ def doubted_labels(part: str, rows: pd.DataFrame, model: tuple[str, pd.DataFrame
             suggested=str(ORDER[suggested[row]]),
             quality=float(probabilities[row, gold[row]]),
         )
-        for row in np.asarray(found, dtype=np.int64).tolist()
+        for row in found.tolist()
     )
     return DoubtedLabels(part, model[0], len(rows), tuple(listed))

@@ -17,7 +17,7 @@ from sklearn.model_selection import StratifiedGroupKFold
 from ukraine_stance.errors import UserMistake
 from ukraine_stance.files import read_json, write_json
 from ukraine_stance.labels import ORDER
-from ukraine_stance.models.occlusion import explain_by_deletion
+from ukraine_stance.models.deletion import explain_by_deletion
 from ukraine_stance.models.protocol import (
     Explanation,
     FitReport,

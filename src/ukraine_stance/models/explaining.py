@@ -16,6 +16,12 @@ def words_of(text: str) -> list[tuple[int, int]]:
     return [match.span() for match in _WORD.finditer(text)]
 
 
+def runs_of(words: int, most: int) -> list[range]:
+    """So many words as runs of equal length (the last may be shorter), at most so many runs."""
+    size = max(1, -(-words // most))
+    return [range(first, min(first + size, words)) for first in range(0, words, size)]
+
+
 def centred(scores: FloatArray) -> FloatArray:
     """Logits or log-probabilities (..., 3) minus their mean over the classes: what softmax leaves of them."""
     return np.asarray(scores - scores.mean(axis=-1, keepdims=True))

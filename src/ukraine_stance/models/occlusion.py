@@ -4,16 +4,10 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
-from ukraine_stance.models.explaining import centred, words_of
-from ukraine_stance.models.protocol import Explanation, FloatArray, Prediction, Span
+from ukraine_stance.models.explaining import centred, runs_of, words_of
+from ukraine_stance.models.protocol import Explanation, FloatArray, Span
 
 METHOD = "occlusion: how far the score falls when the words are hidden from the model; the weights need not add up"
-
-DELETION = "deletion: how far the score falls when the words are cut out of the text; the weights need not add up"
-
-_SMALLEST = 1e-12
 
 # A text with more words is explained by runs of words: every part costs one pass of the network.
 MOST_PARTS = 64
@@ -49,31 +43,6 @@ def explain_by_occlusion(
     return found
 
 
-def explain_by_deletion(
-    texts: Sequence[str],
-    targets: Sequence[str],
-    columns: Sequence[int],
-    predict: Callable[[Sequence[str], Sequence[str]], Prediction],
-) -> list[Explanation]:
-    """Explanations of a model that is known by its answers alone: words are cut out of the text, in MOST_PARTS runs.
-
-    The score is of log-probabilities, which differ from logits by one number for all classes.
-    """
-    parts = [_runs(words_of(text)) for text in texts]
-    cut: list[tuple[str, str]] = []
-    for text, target, of_text in zip(texts, targets, parts, strict=True):
-        shortened = (text[:start] + text[end:] for start, end in of_text)
-        cut += [(variant, target) for variant in (text, *shortened, "")]
-    answers = predict([text for text, _ in cut], [target for _, target in cut]).probabilities
-    scores = iter(centred(np.log(np.maximum(answers, _SMALLEST))))
-    found = []
-    for of_text, column in zip(parts, columns, strict=True):
-        whole, *without, baseline = (float(next(scores)[column]) for _ in range(len(of_text) + 2))
-        spans = tuple(Span(*run, whole - score) for run, score in zip(of_text, without, strict=True))
-        found.append(Explanation(column, whole, baseline, spans, DELETION))
-    return found
-
-
 def parts_of(text: str, encoding: Any) -> list[Part]:  # noqa: ANN401 - the tokenizers library is not typed
     """The words of a text that the model reads, in at most MOST_PARTS parts.
 
@@ -86,24 +55,17 @@ def parts_of(text: str, encoding: Any) -> list[Part]:  # noqa: ANN401 - the toke
         if encoding.sequence_ids[position] != 0 or start == end:
             continue
         read = end
-        # Some tokenizers count the space before a word in: a token belongs to the word of its last sign.
-        while place < len(words) and words[place][1] < end:
+        # Some tokenizers count white space in: a token belongs to the first word that it touches.
+        while place < len(words) and words[place][1] <= start:
             place += 1
         if place < len(words) and words[place][0] < end:
             tokens[place].append(position)
     if encoding.overflowing:
         words = [word for word in words if word[0] < read]
-    of_word = dict(zip(words, tokens, strict=False))
     return [
-        Part(start, end, tuple(token for word in words if start <= word[0] < end for token in of_word[word]))
-        for start, end in _runs(words)
+        Part(words[run[0]][0], words[run[-1]][1], tuple(position for word in run for position in tokens[word]))
+        for run in runs_of(len(words), MOST_PARTS)
     ]
-
-
-def _runs(words: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
-    """Start and end of each word, or of as many words in a row as leave MOST_PARTS."""
-    size = max(1, -(-len(words) // MOST_PARTS))
-    return [(words[at][0], words[min(at + size, len(words)) - 1][1]) for at in range(0, len(words), size)]
 
 
 def _hidings(parts: Sequence[Part]) -> Iterator[tuple[int, ...]]:
