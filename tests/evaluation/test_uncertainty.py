@@ -140,6 +140,7 @@ def test_naming_the_stances_the_other_way_round_changes_no_figure(counts: np.nda
         assert (one.value, one.low, one.high) == pytest.approx((two.value, two.low, two.high), nan_ok=True)
 
 
+@settings(deadline=None)
 @given(
     value=st.floats(0.01, 0.99),
     drawn=arrays.arrays(np.float64, 50, elements=st.floats(0, 1)),
