@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from ukraine_stance.classifier import OUTPUT_COLUMNS, PROBABILITY_COLUMNS
-from ukraine_stance.evaluation.out_of_fold import OutOfFold, ScoredRound, measure_out_of_fold
+from ukraine_stance.evaluation.out_of_fold import OutOfFold, ScoredRound, measure_out_of_fold, spread
 from ukraine_stance.evaluation.results import measure
 from ukraine_stance.evaluation.uncertainty import Resampling
 from ukraine_stance.labels import ORDER
@@ -47,32 +47,33 @@ def test_all_predictions_are_measured_as_one_part_and_not_averaged(found: OutOfF
     (together,) = found.together.results
     assert together.as_dict() == measure("out of fold", rows, scores, HOW).as_dict()
     assert (together.statements, together.groups, together.estimates["accuracy"].value) == (12, 6, 9 / 12)
-    mean = found.spread()["macro_f1"]["mean"]
+    mean = spread(found.rounds)["macro_f1"]["mean"]
     assert mean is not None and abs(mean - together.estimates["macro_f1"].value) > 1e-3
 
 
 def test_the_spread_is_mean_and_sample_deviation_of_the_rounds(found: OutOfFold) -> None:
     assert [one.estimates["accuracy"].value for one in found.rounds] == [4 / 6, 5 / 6]
-    assert found.spread()["accuracy"] == pytest.approx({"mean": 0.75, "sd": (2 * (1 / 12) ** 2) ** 0.5})
+    assert spread(found.rounds)["accuracy"] == pytest.approx({"mean": 0.75, "sd": (2 * (1 / 12) ** 2) ** 0.5})
 
 
 def test_a_figure_that_one_round_lacks_has_no_spread() -> None:
     lacking = measure_out_of_fold(("m", "i"), "all", [ROUNDS[0], round_of("fold 1", (0, 0), (2, 2))], [], HOW)
-    assert lacking.spread()["macro_f1"] == {"mean": None, "sd": None}
-    assert lacking.spread()["accuracy"]["sd"] is not None
+    assert spread(lacking.rounds)["macro_f1"] == {"mean": None, "sd": None}
+    assert spread(lacking.rounds)["accuracy"]["sd"] is not None
     assert lacking.as_dict()["rounds"][1]["estimates"]["macro_f1"]["value"] is None
 
 
 def test_one_round_has_no_deviation_and_speaks_of_none() -> None:
     alone = measure_out_of_fold(("m", "i"), "from 2025", ROUNDS[:1], [], HOW)
-    assert alone.spread()["accuracy"] == {"mean": 4 / 6, "sd": None}
+    assert spread(alone.rounds)["accuracy"] == {"mean": 4 / 6, "sd": None}
     assert not any("SD" in note for note in alone.together.warnings)
 
 
 def test_the_notes_say_what_intervals_and_spread_leave_out(found: OutOfFold) -> None:
-    first, intervals, spread = found.as_dict()["notes"]
+    first, intervals, rounds = found.as_dict()["notes"]
     assert first == "two kept apart"
-    assert "another seed" in intervals and "no standard error" in spread
+    assert "another seed" in intervals and "no standard error" in rounds
+    assert rounds.startswith("macro-F1 over 2 rounds: mean 0.744, SD 0.110; ")
 
 
 def test_every_prediction_names_its_round_and_its_own_model(found: OutOfFold) -> None:

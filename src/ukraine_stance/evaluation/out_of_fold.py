@@ -20,8 +20,8 @@ _ABOUT_INTERVALS = (
     "them"
 )
 _ABOUT_SPREAD = (
-    "the SD over rounds is no standard error: the rounds share training statements, so it is no measure of how sure "
-    "their mean is"
+    "the SD over rounds is no standard error: the rounds share training statements, so it does not say how sure their "
+    "mean is"
 )
 
 
@@ -46,26 +46,27 @@ class OutOfFold:
     rounds: tuple[PartResult, ...]
     predictions: pd.DataFrame
 
-    def spread(self) -> dict[str, dict[str, float | None]]:
-        """Mean and standard deviation (n - 1) of each figure over the fits; None where a fit lacks it, or is alone."""
-        found = {}
-        for name in self.rounds[0].estimates:
-            values = np.array([one.estimates[name].value for one in self.rounds])
-            defined = not np.isnan(values).any()
-            found[name] = {
-                "mean": float(values.mean()) if defined else None,
-                "sd": float(values.std(ddof=1)) if defined and len(values) > 1 else None,
-            }
-        return found
-
     def as_dict(self) -> dict[str, Any]:
         """Plain values for JSON; undefined figures are None."""
         return {
             "together": self.together.results[0].as_dict(),
             "rounds": [one.as_dict() for one in self.rounds],
-            "spread": self.spread(),
+            "spread": spread(self.rounds),
             "notes": list(self.together.warnings),
         }
+
+
+def spread(rounds: Sequence[PartResult]) -> dict[str, dict[str, float | None]]:
+    """Mean and standard deviation (n - 1) of each figure over the fits; None where a fit lacks it, or is alone."""
+    found = {}
+    for name in rounds[0].estimates:
+        values = np.array([one.estimates[name].value for one in rounds])
+        defined = not np.isnan(values).any()
+        found[name] = {
+            "mean": float(values.mean()) if defined else None,
+            "sd": float(values.std(ddof=1)) if defined and len(values) > 1 else None,
+        }
+    return found
 
 
 def measure_out_of_fold(
@@ -73,19 +74,18 @@ def measure_out_of_fold(
 ) -> OutOfFold:
     """Measure the fits one by one and all of their predictions together, as one part named `part`.
 
-    model is the name and the id that the page shows; notes say what the reader must know before any figure. Where
-    groups, not fits, are resampled for the figures of all together. Raises ValueError when a statement was tested
-    twice.
+    model is the name and the id that the page shows; notes say what the reader must know before any figure. Intervals
+    of all together resample groups, not fits. Raises ValueError when a statement was tested twice.
     """
+    rounds = tuple(measure(one.name, one.rows, one.scores, how) for one in tested)
     rows = pd.concat([one.rows.assign(**{HELD_OUT: one.name}) for one in tested], ignore_index=True)
     scores = pd.concat([one.scores for one in tested], ignore_index=True)
     if rows["id"].duplicated().any():
         raise ValueError("a statement was tested twice")
     name, model_id = model
     of_all = scores.assign(model_id=model_id)
-    found = slices(
-        part, rows, gold_columns(rows), predicted_columns(scores), slice_columns(rows, _several(tested)), how
-    )
+    columns = slice_columns(rows, (HELD_OUT,) if len(tested) > 1 else ())
+    found = slices(part, rows, gold_columns(rows), predicted_columns(scores), columns, how)
     together = Evaluation(
         names=(name,),
         model_ids=(model_id,),
@@ -93,12 +93,17 @@ def measure_out_of_fold(
         comparisons=(),
         rows={part: rows},
         predictions={part: [of_all]},
-        warnings=(*notes, _ABOUT_INTERVALS, *((_ABOUT_SPREAD,) if len(tested) > 1 else ())),
+        warnings=(*notes, _ABOUT_INTERVALS, *_about_spread(rounds)),
         slices=(tuple(found),),
     )
     predictions = pd.concat([rows[["id", HELD_OUT, "group", "label", "text"]], scores[list(OUTPUT_COLUMNS)]], axis=1)
-    return OutOfFold(together, tuple(measure(one.name, one.rows, one.scores, how) for one in tested), predictions)
+    return OutOfFold(together, rounds, predictions)
 
 
-def _several(tested: Sequence[ScoredRound]) -> tuple[str, ...]:
-    return (HELD_OUT,) if len(tested) > 1 else ()
+def _about_spread(rounds: Sequence[PartResult]) -> list[str]:
+    if len(rounds) == 1:
+        return []
+    found = spread(rounds)["macro_f1"]
+    if found["sd"] is None:
+        return [_ABOUT_SPREAD]
+    return [f"macro-F1 over {len(rounds)} rounds: mean {found['mean']:.3f}, SD {found['sd']:.3f}; {_ABOUT_SPREAD}"]
