@@ -207,7 +207,7 @@ def repeats_table(found: Evaluation) -> Iterator[Table | str]:
 
 
 def error_lines(found: Evaluation) -> Iterator[str]:
-    """How models of different families disagree, and how many gold labels each doubts."""
+    """How models of different families disagree, and where doubted gold labels stand."""
     for pair in found.disagreements:
         apart = pair.only_first_right + pair.only_second_right + pair.different_mistakes
         yield (
@@ -215,12 +215,8 @@ def error_lines(found: Evaluation) -> Iterator[str]:
             f"{pair.first} alone is right on {pair.only_first_right}, {pair.second} alone on {pair.only_second_right}; "
             f"both have {pair.same_mistake + pair.different_mistakes} wrong"
         )
-    for one in found.doubted:
-        if one.listed:
-            yield (
-                f"{one.part}: {len(one.listed)} of {one.statements} gold labels are doubted by {one.model} (cleanlab): "
-                "read them on the page or in --json; most are the model's own mistakes"
-            )
+    if any(one.listed for one in found.doubted):
+        yield "gold labels that a model doubts (cleanlab) stand on the page and in --json: a list to read, no count of errors"
 
 
 def ceiling_words(result: PartResult) -> str:

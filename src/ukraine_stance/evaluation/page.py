@@ -45,7 +45,7 @@ _HEADLINE = {
 }
 
 _WORST = 10
-_LISTED = 30
+_LISTED = 25
 
 
 @dataclass(frozen=True, slots=True)
