@@ -216,7 +216,7 @@ def error_lines(found: Evaluation) -> Iterator[str]:
             f"both have {pair.same_mistake + pair.different_mistakes} wrong"
         )
     if any(one.listed for one in found.doubted):
-        yield "gold labels that a model doubts (cleanlab) stand on the page and in --json: a list to read, no count of errors"
+        yield "gold labels that a model doubts (cleanlab) stand on the page and in --json: to read, no count of errors"
 
 
 def ceiling_words(result: PartResult) -> str:
