@@ -51,7 +51,7 @@ RELIABILITY: dict[str, Metric] = {
 SPANS: dict[str, Span] = {"brier_score": (0.0, 2.0), "log_loss": LOSS}
 
 RELIABILITY_WORDS = {
-    "calibration_error": "calibration error (ECE)",
+    "calibration_error": "calibration error (ECE, biased upward)",
     "brier_score": "Brier score",
     "log_loss": "log loss",
 }
