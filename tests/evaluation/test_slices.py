@@ -85,11 +85,19 @@ def test_a_column_that_is_not_there_is_refused_with_those_that_are() -> None:
         slice_columns(rows(1, paper=["a"]), ["papre"])
 
 
-def test_the_most_surely_bad_slices_come_first_and_those_without_an_interval_last() -> None:
+def test_the_most_surely_bad_slices_come_first_and_all_wrong_counts_by_its_groups() -> None:
     nan = float("nan")
 
-    def one(name: str, value: float, high: float, statements: int = 10) -> Slice:
-        return Slice("test", "x", name, statements, 5, Estimate(value, value - 0.1, high), Estimate(nan, nan, nan))
+    def one(name: str, value: float, high: float, groups: int = 5) -> Slice:
+        return Slice("test", "x", name, 2 * groups, groups, Estimate(value, nan, high), Estimate(nan, nan, nan))
 
-    found = [one("one wrong", 0, nan, 1), one("good", 0.9, 0.95), one("many", 0.4, 0.5, 200), one("few", 0.2, 0.7)]
-    assert [slice.value for slice in worst([*found, one("right", 1, nan)], 4)] == ["many", "few", "good", "one wrong"]
+    found = [
+        one("one page wrong", 0, nan, 1),
+        one("good", 0.9, 0.95),
+        one("many", 0.4, 0.5),
+        one("few", 0.2, 0.7),
+        one("fifteen pages wrong", 0, nan, 15),
+        one("right", 1, nan),
+    ]
+    order = ["fifteen pages wrong", "many", "few", "good", "one page wrong", "right"]
+    assert [slice.value for slice in worst(found, 6)] == order

@@ -11,12 +11,14 @@ import pandas as pd
 
 from ukraine_stance.errors import UserMistake
 from ukraine_stance.evaluation.agreement import cohen_kappa
-from ukraine_stance.evaluation.metrics import accuracy
+from ukraine_stance.evaluation.metrics import Metric, accuracy
 from ukraine_stance.evaluation.reliability import check_probabilities
 from ukraine_stance.evaluation.results import gold_columns, predicted_columns, probabilities_of
-from ukraine_stance.evaluation.uncertainty import Estimate, Resampling, bootstrap, plain_estimate
+from ukraine_stance.evaluation.uncertainty import SIGNED, Estimate, Resampling, bootstrap, plain_estimate
 from ukraine_stance.labels import ORDER
 from ukraine_stance.models.protocol import IntArray
+
+_ALIKE: dict[str, Metric] = {"agreement": accuracy, "kappa": cohen_kappa}
 
 Right = Literal["first", "second", "neither"]
 
@@ -119,7 +121,7 @@ def disagree(
         only_second_right=kinds[False, True, False],
         same_mistake=kinds[False, False, True],
         different_mistakes=kinds[False, False, False],
-        estimates=bootstrap(one, two, list(rows["group"]), how, {"agreement": accuracy, "kappa": cohen_kappa}),
+        estimates=bootstrap(one, two, list(rows["group"]), how, _ALIKE, {"kappa": SIGNED}),
         level=how.level,
         listed=tuple(
             Disagreement(

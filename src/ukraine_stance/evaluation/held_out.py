@@ -26,7 +26,8 @@ def parts_of_file(
 ) -> Parts:
     """The rows of a labelled file as one part that bears the file's name; warns where a model has learned from them.
 
-    Raises UserMistake as `read_labelled` does, and with `unseen` where a model has learned from some of them.
+    Raises UserMistake as `read_labelled` does, and with `unseen` where a model has learned from some of them or
+    that cannot be told.
     """
     rows = read_labelled(path, ReadOptions())
     seen: list[str] = []
@@ -36,6 +37,8 @@ def parts_of_file(
         (seen if known else warnings).extend([said] if said else [])
     if seen and unseen:
         raise UserMistake("\n".join(f"{one}; take them out of {path}" for one in seen))
+    if warnings and unseen:
+        raise UserMistake("\n".join(warnings))
     warnings = seen + warnings
     if rows["group"].nunique() == len(rows):
         warnings.append(f"{path}: no two rows share a group; if several come from one article, add a column 'group'")

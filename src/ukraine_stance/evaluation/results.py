@@ -262,7 +262,7 @@ def repeat_results(
     for (one, of_one), (two, of_two) in combinations(zip(recipes, answers, strict=True), 2):
         differences = repeated_difference(gold, of_one, of_two, groups, how)
         empty = Comparison(part, one.name, two.name, len(rows), count, differences, how.level, "")
-        pairs.append(replace(empty, verdict=_verdict(empty)))
+        pairs.append(replace(empty, verdict=_verdict(empty, needed=False)))  # more statements leave the seeds
     return found, pairs
 
 
@@ -311,7 +311,7 @@ def _notes(part: str, gold: IntArray, groups: int) -> tuple[str, ...]:
     return tuple(notes)
 
 
-def _verdict(found: Comparison) -> str:
+def _verdict(found: Comparison, needed: bool = True) -> str:
     difference = found.differences["macro_f1"]
     points = f"{100 * abs(difference.value):.1f} points of macro-F1"
     if np.isnan(difference.low):
@@ -322,9 +322,10 @@ def _verdict(found: Comparison) -> str:
         return f"{found.second} is better than {found.first} by {points} [{low:.1f}, {high:.1f}]{caution}"
     if high < 0:
         return f"{found.first} is better than {found.second} by {points} [{-high:.1f}, {-low:.1f}]{caution}"
+    remark = _needed(found) if needed else ""
     return (
         f"{found.first} and {found.second} cannot be told apart on {found.statements} statements: "
-        f"difference {100 * difference.value:+.1f} points of macro-F1 [{low:.1f}, {high:.1f}]{caution}{_needed(found)}"
+        f"difference {100 * difference.value:+.1f} points of macro-F1 [{low:.1f}, {high:.1f}]{caution}{remark}"
     )
 
 
@@ -336,5 +337,5 @@ def _needed(found: Comparison) -> str:
     if half == 0 or abs(difference.value) < _LEAST_DIFFERENCE:
         return ""
     needed = found.statements * (half / difference.value * (tail + _POWER) / tail) ** 2
-    rounded = round(needed, 1 - math.ceil(math.log10(needed)))
+    rounded = round(needed, 2 - math.ceil(math.log10(needed)))
     return f"; about {max(int(rounded), found.statements):,} would be needed for a difference of this size"

@@ -74,13 +74,15 @@ def slices(
 def worst(found: Sequence[Slice], count: int) -> list[Slice]:
     """The slices that are most surely bad, whatever their column: by the upper end of the accuracy's interval.
 
-    Those without an interval (one group, all right, all wrong) come last, the lowest accuracy first: three wrong
-    statements of one page say less than forty of two hundred.
+    An accuracy of 0 has no such interval: its upper end is Clopper and Pearson's for so many groups, so that one wrong
+    page comes late and fifteen of them early. Other slices without an interval come last.
     """
 
-    def key(one: Slice) -> tuple[bool, float, float, int]:
-        unsure = isnan(one.accuracy.high)
-        return unsure, 0.0 if unsure else one.accuracy.high, one.accuracy.value, -one.statements
+    def key(one: Slice) -> tuple[float, float, int]:
+        upper = one.accuracy.high
+        if isnan(upper):
+            upper = 1 - 0.025 ** (1 / one.groups) if one.accuracy.value == 0 else 1.0
+        return upper, one.accuracy.value, -one.statements
 
     return sorted(found, key=key)[:count]
 

@@ -63,13 +63,16 @@ def bootstrap(
     predicted: IntArray,
     groups: Sequence[str],
     how: Resampling,
-    metrics: dict[str, Metric] | None = None,
+    metrics: Mapping[str, Metric] | None = None,
+    spans: Mapping[str, Span] | None = None,
 ) -> dict[str, Estimate]:
     """Each metric with its interval over resampled groups; gold and predicted are (n,) column indices.
 
+    spans are the ranges of the metrics that are no shares.
+
     Groups as units: Cameron, Gelbach and Miller 2008. Raises ValueError when n is 0.
     """
-    return from_group_counts(_group_counts(gold, predicted, groups), metrics or METRICS, how)
+    return from_group_counts(_group_counts(gold, predicted, groups), metrics or METRICS, how, spans)
 
 
 def from_group_counts(
