@@ -91,7 +91,10 @@ def confidence_tables(found: Evaluation) -> Iterator[Table | str]:
     """What to expect at the field's shares of labels, and what each model's threshold gives."""
     if not found.in_field:
         return
-    caption = "precision of all is accuracy; assumes that statements of one label are alike in the field and here.\nThe default shares are those of 87 sentences of five articles, 4 of them against: give your own with --field-shares"
+    caption = (
+        "precision of all is accuracy; assumes that statements of one label are alike in the field and here.\n"
+        "The default shares are those of 87 sentences of five articles, 4 of them against: give yours by --field-shares"
+    )
     table = Table(title="at the field's shares of labels", title_justify="left", caption=caption)
     for heading in ("model", "part", "label", "share in the field", "share by counting answers", "precision"):
         table.add_column(heading, no_wrap=True)
