@@ -81,7 +81,7 @@ def ids(*frames: pd.DataFrame) -> list[str]:
     return sorted(row_id for rows in frames for row_id in rows["id"])
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(tangled, st.sampled_from(MODES), st.sampled_from(["test", "train"]))
 def test_no_group_contrast_group_or_equal_text_stands_on_two_sides(
     rows: list[dict[str, Any]], mode: tuple[HeldOut, str | None], articles: str
@@ -91,7 +91,7 @@ def test_no_group_contrast_group_or_equal_text_stands_on_two_sides(
             assert not ties(first) & ties(second)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(tangled)
 def test_with_folds_every_statement_is_tested_once_and_tuned_on_once(rows: list[dict[str, Any]]) -> None:
     found = planned(rows, ("fold", None))
@@ -104,7 +104,7 @@ def test_with_folds_every_statement_is_tested_once_and_tuned_on_once(rows: list[
         assert ids(*parts(one)) == everything
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(tangled)
 def test_an_outlet_is_tested_by_a_fit_that_never_met_it(rows: list[dict[str, Any]]) -> None:
     found = planned(rows, ("outlet", None))
@@ -118,7 +118,7 @@ def test_an_outlet_is_tested_by_a_fit_that_never_met_it(rows: list[dict[str, Any
         assert one.validation["outlet"].notna().all()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(tangled, st.sampled_from(["test", "train"]))
 def test_a_later_period_is_tested_by_a_fit_on_what_is_older(rows: list[dict[str, Any]], articles: str) -> None:
     (one,) = planned(rows, ("period", "2024"), articles).rounds
@@ -138,7 +138,7 @@ def test_a_later_period_is_tested_by_a_fit_on_what_is_older(rows: list[dict[str,
     assert set(newer) <= set(one.test["id"])
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(tangled, st.sampled_from(MODES))
 def test_articles_that_train_are_never_tested_or_tuned_on(
     rows: list[dict[str, Any]], mode: tuple[HeldOut, str | None]
