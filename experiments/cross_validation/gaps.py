@@ -22,8 +22,8 @@ from ukraine_stance import config as configs
 from ukraine_stance import fitting
 from ukraine_stance.config import ExperimentConfig
 from ukraine_stance.corpus import dataset
-from ukraine_stance.corpus.hold_out import Round, plan
-from ukraine_stance.corpus.splits import FOLDS, UNASSIGNED, assign_folds, join_rows, normalised
+from ukraine_stance.corpus.hold_out import Round, plan, tied_rows
+from ukraine_stance.corpus.splits import FOLDS, UNASSIGNED, assign_folds
 from ukraine_stance.cross_validate import Question, cross_validate
 from ukraine_stance.evaluation.console import shown
 from ukraine_stance.evaluation.results import compare, measure
@@ -46,11 +46,12 @@ def main() -> None:
     project = Project(Path.cwd())
     rows = dataset.load(project, config.data).frame
     asked = (Question(), Question("outlet"), Question("period", given.start))
+    parts = {one.held_out: one.part.replace(" ", "-") for one in asked}
     found = {}
     print("| tested | rounds | training statements | statements | groups | macro-F1 | F1 favor + against | accuracy |")
     print("| --- | --- | --- | --- | --- | --- | --- | --- |")
     for one in asked:
-        done = cross_validate(project, config, one, given.out / one.held_out)
+        done = cross_validate(project, config, one, given.out / parts[one.held_out])
         found[one.held_out] = pd.read_parquet(done.run.predictions)
         print(table_row(read_json(done.results)), flush=True)
     how = Resampling(seed=config.seed)
@@ -59,7 +60,7 @@ def main() -> None:
         "period": ("some of the period learned from", of_both_periods(plan(rows, "period", given.start).rounds[0])),
     }
     for name, (words, rounds) in controls.items():
-        control = fitted(list(rounds), config, given.out / f"control-{name}.parquet")
+        control = fitted(list(rounds), config, given.out / f"control-{parts[name]}.parquet")
         print(f"\n{name}: {gap(found[name], control, ('control: ' + words, name), how)}", flush=True)
         print(f"{name}: {gap(found[name], found['fold'], ('saved folds', name), how)}", flush=True)
 
@@ -85,8 +86,7 @@ def of_both_periods(one: Round) -> Iterator[Round]:
     """The period's statements in five sets, each tested after learning from as many dated statements of any time."""
     undated = one.train[one.train["year"].isna()]
     dated = pd.concat([one.train[one.train["year"].notna()], one.validation, one.test], ignore_index=True)
-    keys = {"group": dated["group"], "contrast": dated["contrast_group"], "text": dated["text"].map(normalised)}
-    tied = np.array(join_rows({kind: [value or "" for value in values] for kind, values in keys.items()}))
+    tied = tied_rows(dated)
     tested = dated["id"].isin(one.test["id"]).to_numpy()
     sets = assign_folds(
         *(list(dated.loc[tested, name]) for name in ("id", "text")), list(tied[tested]),

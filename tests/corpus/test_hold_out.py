@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from hypothesis import given, reject, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ukraine_stance.corpus.hold_out import HeldOut, Plan, Round, plan
@@ -34,7 +34,7 @@ def plain_rows() -> list[dict[str, Any]]:
 def frame(rows: list[dict[str, Any]]) -> pd.DataFrame:
     """The rows with folds as a loaded dataset has them."""
     made = pd.DataFrame(rows)
-    groups = join_groups(list(made["group"]), list(made["contrast_group"]))
+    groups = join_groups([said["group"] for said in rows], [said["contrast_group"] for said in rows])
     columns = (list(made[name]) for name in ("id", "text"))
     made["fold"] = assign_folds(
         *columns, groups, list(made["label"]), list(made.get("fold", [UNASSIGNED] * len(made))), 1
@@ -49,23 +49,19 @@ tangled = st.lists(
             "group": st.sampled_from(["p1", "p2", "p3", "p4", "p5", "page0", "page7"]),
             "contrast_group": st.sampled_from([None, None, "c1", "c2", "c3"]),
             "outlet": st.sampled_from([None, None, "Gazette", "gazette ", "Courier", "Paper 3"]),
-            "label": st.sampled_from(LABELS),
             "kind": st.sampled_from(["reported", "constructed"]),
             "origin": st.sampled_from(["bundled", "article", "user"]),
             "date": st.sampled_from([None, None, "2023-12-31", "2024-01-01", "2024-06-02T10:00"]),
             "year": st.sampled_from([None, 2019, 2024]),
         }
     ),
-    max_size=25,
+    max_size=21,
 )  # fmt: skip
 
 
 def planned(rows: list[dict[str, Any]], mode: tuple[HeldOut, str | None], articles: str = "test") -> Plan:
     data = frame([*plain_rows(), *(row(100 + at, **said) for at, said in enumerate(rows))])
-    try:
-        return plan(data, *mode, articles)
-    except UserMistake:
-        reject()
+    return plan(data, *mode, articles)
 
 
 def ties(rows: pd.DataFrame) -> set[tuple[str, str]]:
@@ -81,7 +77,7 @@ def ids(*frames: pd.DataFrame) -> list[str]:
     return sorted(row_id for rows in frames for row_id in rows["id"])
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(tangled, st.sampled_from(MODES), st.sampled_from(["test", "train"]))
 def test_no_group_contrast_group_or_equal_text_stands_on_two_sides(
     rows: list[dict[str, Any]], mode: tuple[HeldOut, str | None], articles: str
@@ -91,7 +87,7 @@ def test_no_group_contrast_group_or_equal_text_stands_on_two_sides(
             assert not ties(first) & ties(second)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(tangled)
 def test_with_folds_every_statement_is_tested_once_and_tuned_on_once(rows: list[dict[str, Any]]) -> None:
     found = planned(rows, ("fold", None))
@@ -104,7 +100,7 @@ def test_with_folds_every_statement_is_tested_once_and_tuned_on_once(rows: list[
         assert ids(*parts(one)) == everything
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(tangled)
 def test_an_outlet_is_tested_by_a_fit_that_never_met_it(rows: list[dict[str, Any]]) -> None:
     found = planned(rows, ("outlet", None))
@@ -118,7 +114,7 @@ def test_an_outlet_is_tested_by_a_fit_that_never_met_it(rows: list[dict[str, Any
         assert one.validation["outlet"].notna().all()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(tangled, st.sampled_from(["test", "train"]))
 def test_a_later_period_is_tested_by_a_fit_on_what_is_older(rows: list[dict[str, Any]], articles: str) -> None:
     (one,) = planned(rows, ("period", "2024"), articles).rounds
@@ -138,7 +134,7 @@ def test_a_later_period_is_tested_by_a_fit_on_what_is_older(rows: list[dict[str,
     assert set(newer) <= set(one.test["id"])
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(tangled, st.sampled_from(MODES))
 def test_articles_that_train_are_never_tested_or_tuned_on(
     rows: list[dict[str, Any]], mode: tuple[HeldOut, str | None]

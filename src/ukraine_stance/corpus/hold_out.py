@@ -94,7 +94,7 @@ def plan(rows: pd.DataFrame, held_out: HeldOut, start: str | None = None, articl
         sides = _by_outlet(rows, trains_only)
         rounds = sides.rotated("outlets")
     else:
-        sides = _Sides(rows, _homes(rows["fold"].to_numpy(), _tied(rows), ~trains_only), ~trains_only, [])
+        sides = _Sides(rows, _homes(rows["fold"].to_numpy(), tied_rows(rows), ~trains_only), ~trains_only, [])
         rounds = sides.rotated("fold")
     for one in rounds:
         _refuse_unusable(one)
@@ -104,13 +104,20 @@ def plan(rows: pd.DataFrame, held_out: HeldOut, start: str | None = None, articl
     return Plan(tuple(rounds), (*notes, *sides.notes, *_sitting_out(sides, rounds)))
 
 
+def tied_rows(rows: pd.DataFrame, outlets: Sequence[str | None] | None = None) -> npt.NDArray[Any]:
+    """One name (n,) for all rows that a group, contrast group, text or outlet ties together."""
+    contrasts = [str(name) if _there(name) else None for name in _column(rows, "contrast_group")]
+    keys = {"group": list(rows["group"]), "contrast": contrasts, "text": [normalised(text) for text in rows["text"]]}
+    return np.array(join_rows({**keys, "outlet": outlets or [None] * len(rows)}), dtype=object)
+
+
 def _by_outlet(rows: pd.DataFrame, trains_only: _Flags) -> _Sides:
     outlets = [normalised(str(value)) if _there(value) else None for value in _column(rows, "outlet")]
     named = np.array([outlet is not None for outlet in outlets])
     tested = named & ~trains_only
     if not tested.any():
         raise UserMistake("data: no statement names its outlet; give the rows a column 'outlet'")
-    tied = _tied(rows, outlets)
+    tied = tied_rows(rows, outlets)
     sets = len(set(tied[tested]))
     if sets < FOLDS:
         raise UserMistake(
@@ -131,7 +138,7 @@ def _by_period(rows: pd.DataFrame, trains_only: _Flags, first: date, start: str)
             raise UserMistake(f"--from {start}: no statement is dated {side} {start}; {_dated(spans)}")
     undated = np.array([span is None for span in spans])
     of_no_time = undated & (_column(rows, "kind") == "constructed").to_numpy()
-    tied = _tied(rows)
+    tied = tied_rows(rows)
     later = np.isin(tied, list(set(tied[newer])))
     tested = (newer | (older & ~later)) & ~trains_only
     home = _homes(np.where(newer, _LATER, _drawn(rows, tied, tested & older)), tied, tested)
@@ -157,13 +164,6 @@ def _drawn(rows: pd.DataFrame, tied: npt.NDArray[Any], chosen: _Flags) -> _Homes
     sets = np.full(len(rows), _NOWHERE)
     sets[chosen] = assign_folds(ids, texts, list(tied[chosen]), labels, [UNASSIGNED] * len(ids), _SEED)
     return sets
-
-
-def _tied(rows: pd.DataFrame, outlets: Sequence[str | None] | None = None) -> npt.NDArray[Any]:
-    """One name (n,) for all rows that a group, contrast group, text or outlet ties together."""
-    contrasts = [str(name) if _there(name) else None for name in _column(rows, "contrast_group")]
-    keys = {"group": list(rows["group"]), "contrast": contrasts, "text": [normalised(text) for text in rows["text"]]}
-    return np.array(join_rows({**keys, "outlet": outlets or [None] * len(rows)}), dtype=object)
 
 
 def _spans(rows: pd.DataFrame) -> list[_Span | None]:
