@@ -13,13 +13,14 @@ from hypothesis import strategies as st
 from ukraine_stance.calibration import Calibration
 from ukraine_stance.config import ExperimentConfig, load
 from ukraine_stance.corpus.dataset import Dataset
+from ukraine_stance.evaluation.base_rate import field_figures
 from ukraine_stance.evaluation.behaviour import SuiteResult
 from ukraine_stance.evaluation.card import Origin, model_card, plain
 from ukraine_stance.evaluation.results import Evaluation, gold_columns, measure, predicted_columns
 from ukraine_stance.evaluation.shortcuts import PROBES, shortcuts
 from ukraine_stance.evaluation.slices import slice_columns, slices
 from ukraine_stance.evaluation.uncertainty import Resampling
-from ukraine_stance.labels import ORDER, TARGET
+from ukraine_stance.labels import FIELD_SHARES, ORDER, TARGET
 
 CONFIGS = Path(__file__).parents[2] / "configs" / "train"
 HOW = Resampling(samples=100, seed=7)
@@ -68,7 +69,10 @@ def predicted(rows: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def card(*frames: pd.DataFrame, asked: ExperimentConfig | None = None) -> str:
+FIELD = (field_figures(np.arange(60) % 3, np.arange(60) % 7 % 3, [str(row) for row in range(60)], FIELD_SHARES, HOW),)
+
+
+def card(*frames: pd.DataFrame, asked: ExperimentConfig | None = None, in_field: dict[str, Any] | None = None) -> str:
     """The card of a model that was judged on all frames but those of the part `train`."""
     frame = pd.concat(frames, ignore_index=True)
     rows = {
@@ -98,6 +102,7 @@ def card(*frames: pd.DataFrame, asked: ExperimentConfig | None = None) -> str:
         behaviour=((suite,),),
         slices=(tuple(sliced),),
         shortcuts=(tuple(probed),),
+        in_field=in_field or {},
     )
     return model_card(found, Origin(asked or config(), PROVENANCE, Dataset(frame, "abc123"), Calibration(1.5)))
 
@@ -265,3 +270,10 @@ def test_a_folder_is_not_taken_for_a_name_on_the_hub(
     text = card(*usual(), asked=config("minilm", f"model.checkpoint={checkpoint}", "model.checkpoint_sha256=null"))
     assert "base_model" not in read(text, tmp_path).data.to_dict()
     assert "encoder" not in text
+
+
+def test_precision_at_the_fields_shares_stands_in_the_card() -> None:
+    text = card(*usual(), in_field={part: FIELD for part in ("validation", "test")})
+    rows = [line for line in text.splitlines() if line.startswith("| test | ") and "| 0.050 |" in line]
+    assert len(rows) == 1 and rows[0].startswith("| test | against | 0.050 | ")
+    assert "| validation | against | 0.050 |" not in text

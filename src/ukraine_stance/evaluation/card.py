@@ -205,6 +205,7 @@ def _context(found: Evaluation, origin: Origin) -> dict[str, Any]:
         "taking_sides": _taking_sides(origin),
         "behaviour": found.behaviour[0] if found.behaviour else (),
         "shortcuts": found.shortcuts[0] if found.shortcuts else (),
+        "in_field": found.in_field,
         "few": _FEW,
         "enough_groups": ENOUGH_GROUPS,
         "warnings": found.warnings,
@@ -220,9 +221,20 @@ def _tables(found: Evaluation, origin: Origin, judged: list[PartResult]) -> dict
         "figures": _table(["figure", *parts], _figure_rows(results)),
         "calibration": _table(["figure", *parts], _metric_rows(RELIABILITY_WORDS, results)),
         "shortcuts": _table(["changed input", "part", "macro-F1", "lost", "answers kept"], _shortcut_rows(found)),
+        "field": _table(["part", "label", "share in the field", "share by counting", "precision"], _field_rows(found)),
         "behaviour": _table(["test", "what must hold", "passed", "rate"], _behaviour_rows(found)),
         "provenance": _table(["", ""], _provenance_rows(found, origin)),
     }
+
+
+def _field_rows(found: Evaluation) -> Iterator[list[str]]:
+    for part, figures in found.in_field.items():
+        if part == _TUNED_ON:
+            continue
+        of_model = figures[0]
+        for label, share in zip(_LABELS, of_model.shares, strict=True):
+            counted, precision = (of_model.estimates[f"{name}_{label}"] for name in ("predicted", "precision"))
+            yield [plain(part), label, f"{share:.3f}", shown(counted), shown(precision)]
 
 
 def _shortcut_rows(found: Evaluation) -> Iterator[list[str]]:
