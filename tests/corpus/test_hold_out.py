@@ -77,7 +77,7 @@ def ids(*frames: pd.DataFrame) -> list[str]:
     return sorted(row_id for rows in frames for row_id in rows["id"])
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(tangled, st.sampled_from(MODES), st.sampled_from(["test", "train"]))
 def test_no_group_contrast_group_or_equal_text_stands_on_two_sides(
     rows: list[dict[str, Any]], mode: tuple[HeldOut, str | None], articles: str
@@ -198,6 +198,12 @@ def test_what_is_left_out_of_a_period_is_counted_with_its_reason() -> None:
     )
     assert "s65" in set(one.test["id"]) and "s62" in set(one.train["id"])
     assert not {"s60", "s61", "s63", "s64", "s66"} & set(ids(*parts(one)))
+
+
+def test_an_article_of_the_period_never_trains_though_articles_train() -> None:
+    rows = [*plain_rows(), row(60, origin="article", year=2025), row(61, origin="article", year=2020)]
+    (one,) = plan(frame(rows), "period", "2025", "train").rounds
+    assert "s61" in set(one.train["id"]) and "s60" not in ids(*parts(one))
 
 
 def test_a_fifth_of_the_older_statements_validates() -> None:
