@@ -58,6 +58,7 @@ def cross_validate(
             try:
                 _fit_and_measure(rounds, config, asked, planned)
             except KeyboardInterrupt:
+                shutil.rmtree(rounds.workspace, ignore_errors=True)  # where Ctrl-C came while it was being removed
                 line(f"{out}: keeps the rounds that are done; the same command goes on with the others")
                 raise
     if config.tracking.enabled:

@@ -41,7 +41,7 @@ def told(found: Evaluation) -> str:
 def test_each_label_stands_with_its_share_the_counted_share_and_its_precision() -> None:
     found = evaluation(0.0, None)
     figures = found.in_field["test"][0].estimates
-    (row,) = [line for line in told(found).splitlines() if "against" in line]
+    (row,) = [line for line in told(found).splitlines() if "│ against" in line]
     numbers = [cell.split("[")[0].strip() for cell in row.split("│")[4:7]]
     counted, right = (f"{figures[name].value:.3f}" for name in ("predicted_against", "precision_against"))
     assert numbers == ["0.050", counted, right]

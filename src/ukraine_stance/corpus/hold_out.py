@@ -124,7 +124,8 @@ def _by_outlet(rows: pd.DataFrame, trains_only: _Flags) -> _Sides:
             f"data: the outlets fall into {sets} sets that share no page, contrast group or text; "
             f"{FOLDS} or more are needed to hold each out once"
         )
-    notes = [f"{len({outlet for outlet in outlets if outlet}):,} outlets in {FOLDS} sets"]
+    count = len({outlet for outlet in outlets if outlet})
+    notes = [f"{count:,} outlets in {FOLDS} sets; the intervals resample pages: with few outlets they are too narrow"]
     notes += _counted("training only", ~named, "without an outlet")
     return _Sides(rows, _homes(_drawn(rows, tied, tested), tied, tested), tested, notes)
 

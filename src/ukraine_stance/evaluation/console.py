@@ -196,7 +196,9 @@ def repeats_table(found: Evaluation) -> Iterator[Table | str]:
     """What each config scores on average over seeds, and which is better; nothing where no config has two seeds."""
     if not found.repeats:
         return
-    caption = f"intervals: {found.repeats[0].level:.0%}, groups and seeds resampled"
+    caption = (
+        f"intervals: {found.repeats[0].level:.0%}, groups and seeds resampled; one seed alone adds nothing for its luck"
+    )
     table = Table(title="means over seeds", title_justify="left", caption=caption, caption_justify="left")
     for heading in ("config", "part", "seeds", *_HEADLINE.values(), "macro-F1 of each seed", "SD"):
         table.add_column(heading, no_wrap=heading != "macro-F1 of each seed")

@@ -112,4 +112,4 @@ def _length(text: str) -> str:
 
 
 _DERIVED: dict[str, Callable[[str], str]] = {"length": _length}
-_OURS = ("aspect", "hard_case", "topic", "kind", "length", "year", "holder", "outlet")
+_OURS = ("aspect", "hard_case", "topic", "kind", "length", "year", "holder", "outlet", "source")
