@@ -133,6 +133,11 @@ class TfidfConfig(Section):
     class_weight: Literal["balanced"] | None = Field(
         description="'balanced' weighs each class by its rarity in training; null weighs every statement alike."
     )
+    per_target: bool = Field(
+        default=False,
+        description="With several targets, let each weigh every term for itself beside the weight that the term has "
+        "toward all; false is one model that ignores the target. A target that training lacks gets the shared weights.",
+    )
 
 
 class TransformerConfig(Section):
