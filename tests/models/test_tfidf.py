@@ -160,7 +160,7 @@ def test_weights_per_target_survive_saving(new_tfidf: NewModel, toy: LabelledTex
     explained = again.explain(texts, targets, [0, 0, 0])
     assert explained[0].score < 0 < explained[1].score
     (tmp_path / "targets.skops").unlink()
-    with pytest.raises(UserMistake, match="targets.skops: missing"):
+    with pytest.raises(UserMistake, match=r"targets\.skops: missing"):
         models.load("tfidf", tmp_path, model.settings())
 
 

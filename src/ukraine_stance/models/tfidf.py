@@ -186,9 +186,7 @@ def _divided(
 ) -> tuple[LogisticRegression, dict[str, LogisticRegression]]:
     """The shared weights of a fit on `_with_own_columns` as one classifier, and for each target shared plus own."""
     shared, *own = np.split(fitted.coef_, 1 + len(targets), axis=1)
-    by_target = {
-        target: _with_weights(fitted, shared + weights) for target, weights in zip(targets, own, strict=True)
-    }
+    by_target = {target: _with_weights(fitted, shared + weights) for target, weights in zip(targets, own, strict=True)}
     return _with_weights(fitted, shared), by_target
 
 
