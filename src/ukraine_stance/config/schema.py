@@ -192,6 +192,17 @@ class EnsembleConfig(Section):
         description="Parts of the training statements, groups kept whole: each is answered by members that learned "
         "from the others, and these answers teach how to weigh the members. Training takes about as many times longer.",
     )
+    weigh_on: Literal["training", "validation"] = Field(
+        default="training",
+        description="Statements whose answers teach how to weigh the members: 'training', in `folds` parts, or "
+        "'validation', which are fewer, also choose the transformer's epoch, and cost no further training.",
+    )
+    transformers: int = Field(
+        default=1,
+        ge=1,
+        le=20,
+        description="Transformers in the ensemble, each trained with another seed; they answer by their mean.",
+    )
     c: float = Field(
         default=1.0,
         gt=0,
