@@ -29,6 +29,7 @@ from ukraine_stance.tables import (
 _BATCH_ROWS = 2048
 
 _ROW = "input_row"
+_TARGET = "target"
 _TYPES = {
     _ROW: pa.int64(),
     "stance": pa.string(),
@@ -104,14 +105,16 @@ class ScoreSummary:
 def score_file(job: ScoreJob, classifier: StanceClassifier) -> ScoreSummary:
     """Write every input column and ours (OUTPUT_COLUMNS and the input's row number) to `job.out`.
 
-    Given again on the same input, model and options, it finds the output complete and does nothing. Raises UserMistake
-    for an input that cannot be read, lacks the text column or has a column of ours, and for an output that exists or
-    cannot be written.
+    A column `target` names what each row is asked about. Given again on the same input, model and options, it finds the
+    output complete and does nothing. Raises UserMistake for an input that cannot be read, lacks the text column, has a
+    column of ours or, for a model of several targets, none called target, and for an output that exists or cannot be
+    written.
     """
     with saying_why_unwritten(job.out):
         _check_paths(job)
     source = open_table(job.source, ReadOptions(job.encoding, job.delimiter, (job.text_column,), _BATCH_ROWS))
     _check_columns(job, source)
+    _check_target(job, source, classifier)
     fingerprint = _fingerprint(job, classifier)
     done = _finished(job, fingerprint)
     if done is not None:
@@ -167,6 +170,15 @@ def _check_columns(job: ScoreJob, source: Source) -> None:
         )
 
 
+def _check_target(job: ScoreJob, source: Source, classifier: StanceClassifier) -> None:
+    if _TARGET in source.schema.names:
+        return
+    try:
+        classifier.asked(None, 1)
+    except UserMistake as fault:
+        raise UserMistake(f"{job.source}: {fault}") from fault
+
+
 def _fingerprint(job: ScoreJob, classifier: StanceClassifier) -> dict[str, Any]:
     options = [job.text_column, job.prefix, job.encoding, job.delimiter]
     return {
@@ -212,18 +224,36 @@ def _score_batch(
     job: ScoreJob, batch: Batch, classifier: StanceClassifier, schema: pa.Schema
 ) -> tuple[pa.Table, list[Reject]]:
     texts = batch.table.column(job.text_column).to_pylist()
-    empty = [text is None or not text.strip() for text in texts]
+    targets = _targets(batch.table)
+    unanswerable = [_fault(job, text, target, classifier) for text, target in zip(texts, targets, strict=True)]
     rejects = list(batch.rejects)
-    for at, (row, blank) in enumerate(zip(batch.rows, empty, strict=True)):
-        if blank:
+    for at, (row, fault) in enumerate(zip(batch.rows, unanswerable, strict=True)):
+        if fault:
             cells = json.dumps(batch.table.slice(at, 1).to_pylist()[0], ensure_ascii=False, default=str)
-            rejects.append(Reject(row, f"{job.text_column} is empty", cells.encode("utf-8")))
-    table = picked(batch.table, [at for at, blank in enumerate(empty) if not blank])
-    scores = classifier.score([text for text, blank in zip(texts, empty, strict=True) if not blank])
-    columns: dict[str, Any] = {_ROW: [row for row, blank in zip(batch.rows, empty, strict=True) if not blank]}
+            rejects.append(Reject(row, fault, cells.encode("utf-8")))
+    kept = [at for at, fault in enumerate(unanswerable) if not fault]
+    table = picked(batch.table, kept)
+    asked = classifier.asked([targets[at] for at in kept], len(kept))
+    scores = classifier.score([texts[at] for at in kept], asked)
+    columns: dict[str, Any] = {_ROW: [batch.rows[at] for at in kept]}
     columns |= {name: scores[name] for name in OUTPUT_COLUMNS}
     added = [pa.array(columns[name], kind) for name, kind in _TYPES.items()]
     return pa.table([*table.columns, *added], schema=schema), sorted(rejects, key=lambda reject: reject.row)
+
+
+def _targets(table: pa.Table) -> list[str | None]:
+    """What each row is to be asked about, None where it does not say."""
+    if _TARGET not in table.column_names:
+        return [None] * table.num_rows
+    cells = table.column(_TARGET).to_pylist()
+    return [None if cell is None or not str(cell).strip() else str(cell) for cell in cells]
+
+
+def _fault(job: ScoreJob, text: str | None, target: str | None, classifier: StanceClassifier) -> str | None:
+    """Why a row cannot be answered, None where it can."""
+    if text is None or not text.strip():
+        return f"{job.text_column} is empty"
+    return f"{_TARGET} is empty" if target is None and len(classifier.targets) > 1 else None
 
 
 def _count(summary: ScoreSummary, job: ScoreJob, scored: pa.Table, rejects: list[Reject], seen_ids: set[int]) -> None:
