@@ -1,26 +1,28 @@
-"""What every benchmark's reader shares: files held to their hashes, rows in the form of a labelled file of the user's."""
+"""What every benchmark's reader shares: files held to their hash, rows in the form of a user's labelled file."""
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
 
 from ukraine_stance.corpus.splits import TEST_FOLD, VALIDATION_FOLD, normalised
 from ukraine_stance.errors import UserMistake
-from ukraine_stance.files import sha256_file
+from ukraine_stance.files import sha256_file, sha256_json
 
 # The official split as the column `fold` of a labelled file has it.
 FOLDS = {"test": TEST_FOLD, "validation": VALIDATION_FOLD, "train": VALIDATION_FOLD + 1}
 
 
-def verified(folder: Path, files: Mapping[str, str]) -> None:
-    """Hold every file, by its path in `folder`, to its SHA-256. Raises UserMistake naming the first that differs."""
-    for name, expected in files.items():
-        path = folder / name
-        if not path.is_file():
-            raise UserMistake(f"{path}: missing; give the folder of a clone that holds it")
-        if sha256_file(path) != expected:
-            raise UserMistake(f"{path}: not the file that the published figures are for; clone the state named above")
+def verified(folder: Path, names: Sequence[str], expected: str, state: str) -> None:
+    """Hold the files, by their paths in `folder`, to one SHA-256 over all of theirs.
+
+    Raises UserMistake naming a file that is missing, or the state of the repository that the figures are for.
+    """
+    missing = [name for name in names if not (folder / name).is_file()]
+    if missing:
+        raise UserMistake(f"{folder / missing[0]}: missing; give the folder of a clone of {state}")
+    if sha256_json([[name, sha256_file(folder / name)] for name in sorted(names)]) != expected:
+        raise UserMistake(f"{folder}: its files are not those of {state}; check that state out")
 
 
 def without_repeats(rows: pd.DataFrame) -> pd.DataFrame:
@@ -39,7 +41,7 @@ def without_repeats(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def as_labelled(rows: pd.DataFrame) -> pd.DataFrame:
-    """Columns of a labelled file; rows have text, label, target and part. The same text is one group."""
+    """Columns of a labelled file; rows have text, label, target and part."""
     numbers = rows.groupby("part").cumcount()
     return pd.DataFrame(
         {

@@ -1,6 +1,6 @@
 """What helps a fine-tuned MiniLM? One setting changed at a time, judged on validation alone.
 
-.venv/bin/python -m experiments.benchmarks.search_minilm DATA.csv [DATA.csv ...] --out LINES.jsonl --set pooling=mean --seeds 0 1
+.venv/bin/python -m experiments.benchmarks.search_minilm DATA.csv [DATA.csv ...] --out LINES.jsonl --set pooling=mean
 
 DATA.csv is what a benchmark's command wrote. A loop of its own, since most of what is tried here was not kept: length
 groups, fused AdamW, bf16. Every training appends one line to LINES.jsonl; what stands there is left out.
@@ -72,7 +72,9 @@ def main() -> None:
     given = parser.parse_args()
     changed = {name: _value(PLAIN[name], value) for name, value in (pair.split("=") for pair in given.set)}
     lines = given.out.read_text().splitlines() if given.out.exists() else []
-    done = {(line["data"], line["seed"], json.dumps(line["changed"], sort_keys=True)) for line in map(json.loads, lines)}
+    done = {
+        (line["data"], line["seed"], json.dumps(line["changed"], sort_keys=True)) for line in map(json.loads, lines)
+    }
     for seed in given.seeds:
         for path in given.data:
             if (path.stem, seed, json.dumps(changed, sort_keys=True)) in done:
@@ -122,9 +124,15 @@ def epochs(model: Classifier, tokenizer: Any, rows: list[Any], gold: np.ndarray,
     steps = how["epochs"] * -(-len(rows) // how["batch_size"])
     optimiser = torch.optim.AdamW(groups(model, how), weight_decay=how["weight_decay"], fused=True)
     climb = max(1, int(how["warmup"] * steps))
-    rate = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: min((step + 1) / climb, (steps - step) / max(1, steps - climb)))
+    rate = torch.optim.lr_scheduler.LambdaLR(
+        optimiser, lambda step: min((step + 1) / climb, (steps - step) / max(1, steps - climb))
+    )
     weights = torch.tensor(balanced_class_weights(gold), dtype=torch.float32) if how["class_weights"] else None
-    average = torch.optim.swa_utils.AveragedModel(model, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(how["ema"])) if how["ema"] else None
+    average = (
+        torch.optim.swa_utils.AveragedModel(model, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(how["ema"]))
+        if how["ema"]
+        else None
+    )
     for _ in range(how["epochs"]):
         model.train()
         for chosen in batches(lengths, how["batch_size"], rng):
@@ -153,7 +161,9 @@ def loss(logits: torch.Tensor, labels: torch.Tensor, weights: torch.Tensor | Non
     total = each.mean()
     if how["rdrop"]:
         first, second = log_softmax(logits, -1).chunk(2)
-        apart = kl_div(first, second, log_target=True, reduction="batchmean") + kl_div(second, first, log_target=True, reduction="batchmean")
+        apart = kl_div(first, second, log_target=True, reduction="batchmean") + kl_div(
+            second, first, log_target=True, reduction="batchmean"
+        )
         total = total + how["rdrop"] * apart / 2
     return total
 

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 _FOLDER = "3_stance_detection/2_Stance_model/data"
+FILES = (f"{_FOLDER}/sent_scores_df_final.tsv", f"{_FOLDER}/held_out_balanced_test.tsv")
 _LABELS = {"agree": "favor", "disagree": "against", "neutral": "neutral"}
 TARGET = "climate change is a serious concern"
 
@@ -14,13 +15,13 @@ def read(folder: Path) -> pd.DataFrame:
     """Rows with text, label, target and part; a label is the most probable one of the authors' model of eight raters.
 
     That is how the paper labels its sentences for training and test. The 200 held out are the test; there is no
-    official validation part: the sentences of one batch in five, in order, take that place.
+    official validation part: every tenth sentence takes that place.
     """
-    scores = pd.read_csv(folder / _FOLDER / "sent_scores_df_final.tsv", sep="\t", index_col=0)
-    held_out = pd.read_csv(folder / _FOLDER / "held_out_balanced_test.tsv", sep="\t")
+    scores = pd.read_csv(folder / FILES[0], sep="\t", index_col=0)
+    held_out = pd.read_csv(folder / FILES[1], sep="\t")
     names = scores["round"].astype(str) + "_" + scores["batch"].astype(str) + "_" + scores["sent_id"]
     tested = names.isin(set(held_out["guid"]))
-    validated = np.arange(len(scores)) % 5 == 0
+    validated = np.arange(len(scores)) % 10 == 0
     return pd.DataFrame(
         {
             "text": scores["sentence"].str.strip(),

@@ -5,6 +5,7 @@ from pathlib import Path
 import pandas as pd
 
 _PARTS = {"train": "train", "val": "validation", "test": "test"}
+FILES = tuple(f"raw_{short}_Russia_Ukraine.csv" for short in _PARTS)
 _LABELS = {"FAVOR": "favor", "AGAINST": "against", "NONE": "neutral"}
 
 
@@ -12,8 +13,8 @@ def read(folder: Path, target: str = "Ukraine") -> pd.DataFrame:
     """Rows with text, label, target and part, toward one of the two targets. The files are gb18030."""
     number = {"Russia": 1, "Ukraine": 2}[target]
     frames = []
-    for short, part in _PARTS.items():
-        table = pd.read_csv(folder / f"raw_{short}_Russia_Ukraine.csv", encoding="gb18030", dtype=str)
+    for name, part in zip(FILES, _PARTS.values(), strict=True):
+        table = pd.read_csv(folder / name, encoding="gb18030", dtype=str)
         frames.append(
             pd.DataFrame(
                 {

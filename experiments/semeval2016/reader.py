@@ -15,6 +15,9 @@ TARGETS = {
 }
 _LABELS = {"0": "neutral", "1": "against", "2": "favor"}  # mapping.txt: none, against, favor
 _PARTS = {"train": "train", "val": "validation", "test": "test"}
+FILES = tuple(
+    f"{_FOLDER}/{name}/{short}_{kind}.txt" for name in TARGETS for short in _PARTS for kind in ("text", "labels")
+)
 
 
 def read(folder: Path) -> pd.DataFrame:
