@@ -97,10 +97,11 @@ def test_an_input_that_cannot_be_used_is_one_line_and_exit_2(
     assert [path.name for path in tmp_path.iterdir()] == [name]
 
 
-def test_a_missing_input_and_a_folder_are_one_line_and_exit_2(
+def test_a_missing_input_and_an_empty_folder_are_one_line_and_exit_2(
     model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for source, fault in ((tmp_path / "none.csv", "no such file"), (tmp_path, "not a file")):
+    (tmp_path / "empty").mkdir()
+    for source, fault in ((tmp_path / "none.csv", "no such file"), (tmp_path / "empty", "holds no file that ends in")):
         words = ["score", source, "--model", model, "--out", tmp_path / "out.csv"]
         code, out, err = stance(*words, capsys=capsys, monkeypatch=monkeypatch)
         assert (code, out, err.count("\n")) == (2, "", 1)

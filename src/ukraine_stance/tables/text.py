@@ -1,10 +1,11 @@
 """Text files of any encoding: bytes that it does not know are kept, told by row and given back as they were."""
 
 import codecs
+import io
 from collections.abc import Iterator
-from pathlib import Path
 
 from ukraine_stance.errors import UserMistake
+from ukraine_stance.tables.places import Place, saying_why_unread
 
 _WIDE_STARTS = (
     (codecs.BOM_UTF32_LE, "utf-32"),
@@ -17,8 +18,8 @@ _WIDE_STARTS = (
 class TextFile:
     """A text file in a named encoding; a byte that is no text in it is read as half a surrogate pair (PEP 383)."""
 
-    def __init__(self, path: Path, encoding: str, adjustable: bool = True) -> None:
-        self._path = path
+    def __init__(self, place: Place, encoding: str, adjustable: bool = True) -> None:
+        self._place = place
         self._adjustable = adjustable
         self._encoding = encoding
         self._codec = _known(encoding)
@@ -30,12 +31,15 @@ class TextFile:
         # Excel's mark is no part of the first column's name.
         codec = "utf-8-sig" if self._codec == "utf-8" else self._codec
         try:
-            with self._path.open(encoding=codec, errors="surrogateescape", newline=newline) as stream:
+            with (
+                saying_why_unread(self._place),
+                io.TextIOWrapper(
+                    self._place.open(), encoding=codec, errors="surrogateescape", newline=newline
+                ) as stream,
+            ):
                 yield from stream
         except UnicodeError as fault:
-            raise UserMistake(f"{self._path}: not {self._encoding} ({fault}); give another --encoding") from fault
-        except OSError as fault:
-            raise UserMistake(f"{self._path}: cannot be read ({fault.strerror or fault})") from fault
+            raise UserMistake(f"{self._place}: not {self._encoding} ({fault}); give another --encoding") from fault
 
     def raw(self, text: str) -> bytes:
         """The bytes that were read as this text."""
@@ -52,14 +56,14 @@ class TextFile:
         return ""
 
     def _refuse_wide(self) -> None:
-        with self._path.open("rb") as stream:
+        with self._place.open() as stream:
             start = stream.read(4)
         found = next((name for mark, name in _WIDE_STARTS if start.startswith(mark)), None)
         if found is None and b"\0" in start[:2]:
             found = "utf-16-le" if start[1:2] == b"\0" else "utf-16-be"
         if found:
             remedy = f"add --encoding {found}" if self._adjustable else "save it as UTF-8"
-            raise UserMistake(f"{self._path}: looks like {found[:6].upper()}; {remedy}")
+            raise UserMistake(f"{self._place}: looks like {found[:6].upper()}; {remedy}")
 
 
 def _known(encoding: str) -> str:

@@ -1,0 +1,60 @@
+"""One shard of rows scored: the unit that is lost or kept, the same whoever scores it and when."""
+
+import json
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ukraine_stance.classifier import OUTPUT_COLUMNS, PROBABILITY_COLUMNS, StanceClassifier
+from ukraine_stance.scoring.job import ScoreJob
+from ukraine_stance.scoring.summary import ScoreSummary, counted
+from ukraine_stance.tables import Batch, Reject, picked, values_of
+
+ROW = "input_row"
+TYPES = {
+    ROW: pa.int64(),
+    "stance": pa.string(),
+    **dict.fromkeys(PROBABILITY_COLUMNS, pa.float64()),
+    "confidence": pa.float64(),
+    "truncated": pa.bool_(),
+    "model_id": pa.string(),
+}
+
+
+def output_schema(schema: pa.Schema, prefix: str) -> pa.Schema:
+    """The input's columns, then ours."""
+    return pa.schema([*schema, *((f"{prefix}{name}", kind) for name, kind in TYPES.items())])
+
+
+def score_shard(
+    job: ScoreJob, batch: Batch, classifier: StanceClassifier
+) -> tuple[pa.Table, list[Reject], ScoreSummary]:
+    """Scored rows, rejects in the order of their rows, and counts. A text that stands in it twice is scored once."""
+    texts = batch.table.column(job.text_column).combine_chunks()
+    blank = pc.fill_null(pc.equal(pc.utf8_trim_whitespace(texts), ""), True).to_numpy(zero_copy_only=False)
+    rows = np.asarray(batch.rows, dtype=np.int64)
+    table, rejects = batch.table, list(batch.rejects)
+    if blank.any():
+        rejects += _blank_rejects(job, batch, np.flatnonzero(blank))
+        kept = np.flatnonzero(~blank)
+        table, texts, rows = picked(table, kept), texts.take(pa.array(kept)), rows[kept]
+    coded = texts.dictionary_encode()
+    scores = classifier.score(coded.dictionary.to_pylist())
+    columns: dict[str, Any] = {ROW: pa.array(rows)}
+    for name in OUTPUT_COLUMNS:
+        columns[name] = pa.array(scores[name], TYPES[name]).take(coded.indices)
+    added = [columns[name] for name in TYPES]
+    scored = pa.table([*table.columns, *added], schema=output_schema(table.schema, job.prefix))
+    rejects.sort(key=lambda reject: reject.row)
+    return scored, rejects, counted(scored, job.prefix, rejects, texts, len(coded.dictionary))
+
+
+def _blank_rejects(job: ScoreJob, batch: Batch, positions: np.ndarray) -> list[Reject]:
+    columns = [values_of(column) for column in picked(batch.table, positions).columns]
+    rejects = []
+    for at, values in zip(positions.tolist(), zip(*columns, strict=True), strict=True):
+        cells = json.dumps(dict(zip(batch.table.column_names, values, strict=True)), ensure_ascii=False, default=str)
+        rejects.append(Reject(batch.rows[at], f"{job.text_column} is empty", cells.encode("utf-8"), batch.file))
+    return rejects
