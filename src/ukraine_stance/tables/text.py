@@ -2,6 +2,8 @@
 
 import codecs
 import io
+import re
+import sys
 from collections.abc import Iterator
 
 from ukraine_stance.errors import UserMistake
@@ -14,6 +16,9 @@ _WIDE_STARTS = (
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
 
+# Bytes that were no text, as PEP 383 writes them.
+_ESCAPED = re.compile("([\udc80-\udcff]+)")
+
 
 class TextFile:
     """A text file in a named encoding; a byte that is no text in it is read as half a surrogate pair (PEP 383)."""
@@ -23,8 +28,11 @@ class TextFile:
         self._adjustable = adjustable
         self._encoding = encoding
         self._codec = _known(encoding)
+        with place.open() as stream:
+            start = stream.read(4)
         if not any(width in self._codec for width in ("16", "32")):
-            self._refuse_wide()
+            self._refuse_wide(start)
+        self._unmarked = _unmarked(self._codec, start)
 
     def lines(self, newline: str) -> Iterator[str]:
         """Lines with their ends, without the mark that Excel writes at the start; `newline` as for `open`."""
@@ -43,7 +51,12 @@ class TextFile:
 
     def raw(self, text: str) -> bytes:
         """The bytes that were read as this text."""
-        return text.encode(self._codec, "surrogateescape")
+        # Not the handler `surrogateescape`: it cannot give back single bytes in codecs of two or four a character.
+        pieces = _ESCAPED.split(text)
+        return b"".join(
+            bytes(ord(mark) & 0xFF for mark in piece) if at % 2 else piece.encode(self._unmarked)
+            for at, piece in enumerate(pieces)
+        )
 
     def fault(self, text: str) -> str:
         """Which byte of the text is none in this encoding, and the remedy; empty where all are."""
@@ -55,15 +68,22 @@ class TextFile:
             return f"not {self._encoding} (byte 0x{byte:02x}); if the file has another encoding, {remedy}"
         return ""
 
-    def _refuse_wide(self) -> None:
-        with self._place.open() as stream:
-            start = stream.read(4)
+    def _refuse_wide(self, start: bytes) -> None:
         found = next((name for mark, name in _WIDE_STARTS if start.startswith(mark)), None)
         if found is None and b"\0" in start[:2]:
             found = "utf-16-le" if start[1:2] == b"\0" else "utf-16-be"
         if found:
             remedy = f"add --encoding {found}" if self._adjustable else "save it as UTF-8"
             raise UserMistake(f"{self._place}: looks like {found[:6].upper()}; {remedy}")
+
+
+def _unmarked(codec: str, start: bytes) -> str:
+    """The codec that gives back the bytes of a line: Python's writes a byte order mark before each."""
+    big = {"utf-16": codecs.BOM_UTF16_BE, "utf-32": codecs.BOM_UTF32_BE}
+    if codec not in big:
+        return codec
+    order = "be" if start.startswith(big[codec]) or (sys.byteorder == "big" and start[:1] != b"\xff") else "le"
+    return f"{codec}-{order}"
 
 
 def _known(encoding: str) -> str:
