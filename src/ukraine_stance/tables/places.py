@@ -114,8 +114,11 @@ def find_places(given: str) -> tuple[list[Place], bool]:
 
 
 @contextmanager
-def saying_why_unread(place: Place) -> Iterator[None]:
-    """Turn what keeps a file from being read into an error that names it: the user's, or a service's that is gone."""
+def saying_why_unread(place: Place, what: str = "read") -> Iterator[None]:
+    """Turn what keeps a file from being read (or written) into an error that names it.
+
+    It is the user's mistake, or a service's that is gone.
+    """
     try:
         yield
     except (StanceError, UnicodeError, pa.ArrowInvalid):
@@ -124,12 +127,16 @@ def saying_why_unread(place: Place) -> Iterator[None]:
         raise UserMistake(f"{place}: no such file") from fault
     except (OSError, ImportError) as fault:
         reason = fault.strerror if isinstance(fault, OSError) and fault.strerror else _first_line(fault)
-        raise UserMistake(f"{place}: cannot be read ({reason})") from fault
+        raise UserMistake(f"{place}: cannot be {what} ({reason})") from fault
     except Exception as fault:
         if not place.is_remote:
             raise
+        if isinstance(fault, ValueError):  # no such protocol, or no such form of address
+            raise UserMistake(f"{place}: cannot be {what} ({_first_line(fault)})") from fault
         # Every store's library has errors of its own, few of them OSErrors.
-        raise ServiceGone(f"{place}: cannot be read ({_first_line(fault)}); check address, network and keys") from fault
+        raise ServiceGone(
+            f"{place}: cannot be {what} ({_first_line(fault)}); check address, network and keys"
+        ) from fault
 
 
 def _local_names(given: str) -> tuple[list[str], bool]:

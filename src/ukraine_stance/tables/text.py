@@ -70,8 +70,10 @@ class TextFile:
 
     def _refuse_wide(self, start: bytes) -> None:
         found = next((name for mark, name in _WIDE_STARTS if start.startswith(mark)), None)
-        if found is None and b"\0" in start[:2]:
-            found = "utf-16-le" if start[1:2] == b"\0" else "utf-16-be"
+        if found is None and start[1::2] in (b"\0", b"\0\0"):
+            found = "utf-16-le"
+        elif found is None and start[::2] == b"\0\0":
+            found = "utf-16-be"
         if found:
             remedy = f"add --encoding {found}" if self._adjustable else "save it as UTF-8"
             raise UserMistake(f"{self._place}: looks like {found[:6].upper()}; {remedy}")
