@@ -96,9 +96,11 @@ def write_again(schema: pa.Schema, tables: list[pa.Table]) -> None:
             for table in tables:
                 writer.write(table)
         if rows:
-            if path.read_bytes()[1:4:2] == b"\0\0":
-                continue  # a first column whose name looks like UTF-16 is refused with advice
-            back = open_table(path, ReadOptions(strings=()))
+            try:
+                back = open_table(path, ReadOptions(strings=()))
+            except UserMistake as advice:  # a name of the first column like a semicolon's or UTF-16's table
+                assert "look" in str(advice), str(advice)
+                continue
             assert sum(len(batch.rows) for batch in back.batches()) == rows, f"{rows} rows written as {suffix}"
 
 
