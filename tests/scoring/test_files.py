@@ -241,3 +241,11 @@ def test_parquet_columns_of_any_type_pass_through(tmp_path: Path) -> None:
     assert kept.schema.field("at").type == pa.timestamp("ms")
     for suffix in ("csv", "jsonl"):
         assert scored(tmp_path / "in.parquet", f"out.{suffix}")[0].scored == 2
+
+
+def test_every_row_bears_the_scores_of_its_own_text(tmp_path: Path) -> None:
+    texts = ["ccc", "a", " ", "bb", "a", "dddd", "ccc", "", "a"]
+    _, job = scored(written(tmp_path, "text\n" + "".join(f'"{text}"\n' for text in texts)))
+    for row in rows_of(job.out):
+        assert texts[int(row["input_row"]) - 1] == row["text"]
+        assert float(row["p_favor"]) == pytest.approx(len(row["text"]) / 101)
