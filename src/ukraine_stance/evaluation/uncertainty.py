@@ -36,7 +36,8 @@ _DRAWN_AT_ONCE = 1_000_000
 class Estimate:
     """A figure with its interval; low and high are nan where groups cannot give one.
 
-    That is where the figure hangs on a single group, or where it is the same in all: all right, or all wrong.
+    That is where the figure hangs on a single group, or where a mean of shares is the same in all: all right, or all
+    wrong. A single share that is 0 or 1 has an exact interval.
     """
 
     value: float
@@ -83,10 +84,14 @@ def from_group_counts(
     spans are the ranges of the metrics that are no shares. Raises ValueError when a metric leaves its range.
     """
     whole, drawn, rest = counts.sum(axis=0), _resampled(counts, how), _each_left_out(counts)
-    return {
-        name: _estimate(name, metric(whole), metric(drawn), metric(rest), how.level, (spans or {}).get(name, SHARE))
-        for name, metric in metrics.items()
-    }
+    found = {}
+    for name, metric in metrics.items():
+        span = (spans or {}).get(name, SHARE)
+        estimate = _estimate(name, metric(whole), metric(drawn), metric(rest), how.level, span)
+        if span == SHARE and estimate.value in SHARE:
+            estimate = _none_or_all(estimate.value, metric(counts), how.level)
+        found[name] = estimate
+    return found
 
 
 def paired_difference(
@@ -188,6 +193,18 @@ def student_interval(
         sure = np.isfinite(centre) & (error > _NO_SPREAD)
         low, high = (np.where(sure, _from_log_odds(centre + side * half * slope, span), nan) for side in (-1, 1))
     return low, high
+
+
+def _none_or_all(value: float, alone: FloatArray, level: float) -> Estimate:
+    """A share of 0 or 1, where each group (g,) alone has it too: resampling cannot tell how sure it is.
+
+    Clopper and Pearson's ends can, a group as one statement; groups in which the share is undefined do not count.
+    """
+    defined = alone[~np.isnan(alone)]
+    if len(defined) < 2 or (defined != value).any():
+        return Estimate(value, nan, nan)
+    reach = ((1 - level) / 2) ** (1 / len(defined))
+    return Estimate(value, 0.0, 1 - reach) if value == 0 else Estimate(value, reach, 1.0)
 
 
 def _degrees_of_freedom(moved: FloatArray) -> FloatArray:
