@@ -61,7 +61,8 @@ def modernbert(vocabulary: int) -> Any:
     return ModernBertModel(
         ModernBertConfig(
             **SMALL, vocab_size=vocabulary, max_position_embeddings=128, local_attention=16, initializer_range=0.2,
-            global_attn_every_n_layers=2, pad_token_id=0, cls_token_id=2, sep_token_id=3, bos_token_id=2, eos_token_id=3,
+            global_attn_every_n_layers=2, pad_token_id=0, cls_token_id=2, sep_token_id=3, bos_token_id=2,
+            eos_token_id=3,
         )
     )  # fmt: skip
 
