@@ -238,6 +238,22 @@ def test_a_share_counts_only_the_groups_that_have_it() -> None:
     assert np.isnan([found["recall_neutral"].value, found["recall_neutral"].low]).all()
 
 
+def test_an_f1_of_0_has_no_interval_whatever_the_false_alarms() -> None:
+    gold = np.array([1] * 4 + [0] * 300)
+    predicted = np.array([0] * 4 + [1] * 100 + [0] * 200)
+    found = bootstrap(gold, predicted, [str(row) for row in range(304)], HOW)
+    assert found["f1_against"].value == 0 and np.isnan(found["f1_against"].low)
+    assert found["recall_against"].high == pytest.approx(0.6024, abs=1e-4)  # none of 4
+    assert found["precision_against"].high == pytest.approx(0.0362, abs=1e-4)  # none of 100
+
+
+def test_a_figure_that_is_no_share_of_statements_has_no_interval_at_its_end() -> None:
+    counts = np.column_stack([np.zeros(9), np.full(9, 5)])
+    ratio = {"ratio": lambda counts: counts[..., 0] / counts[..., 1]}
+    assert np.isnan(from_group_counts(counts, ratio, HOW)["ratio"].low)
+    assert from_group_counts(counts, ratio, HOW, shares={"ratio"})["ratio"].high == pytest.approx(0.3363, abs=1e-4)
+
+
 def test_all_right_in_one_group_tells_nothing() -> None:
     found = bootstrap(np.array([0, 1, 2]), np.array([0, 1, 2]), ["g"] * 3, HOW)["accuracy"]
     assert np.isnan([found.low, found.high]).all()

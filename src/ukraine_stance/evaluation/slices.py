@@ -65,7 +65,7 @@ def slices(
         for value in values.unique():
             there = (values == value).to_numpy()
             groups = list(rows.loc[there, "group"])
-            estimates = bootstrap(gold[there], predicted[there], groups, how, _METRICS)
+            estimates = bootstrap(gold[there], predicted[there], groups, how, _METRICS, shares={"accuracy"})
             of_column.append(Slice(part, column, value, int(there.sum()), len(set(groups)), **estimates))
         found += sorted(of_column, key=lambda one: (one.accuracy.value, -one.statements, one.value))
     return found
