@@ -41,7 +41,7 @@ def written(folder: Path, content: str | bytes, name: str = "in.csv") -> Path:
 
 
 def scored(source: Path, out: str = "out.csv", **options: object) -> tuple[ScoreSummary, ScoreJob]:
-    job = ScoreJob(source, source.parent / out, **options)
+    job = ScoreJob((str(source),), source.parent / out, **options)
     summary = score_file(job, classifier())
     assert summary.rows == summary.scored + summary.rejected
     return summary, job
@@ -57,10 +57,10 @@ def rejects_of(job: ScoreJob) -> list[dict[str, object]]:
 
 
 def refusal(job: ScoreJob, model: StanceClassifier | None = None) -> str:
-    before = {path: path.read_bytes() for path in job.source.parent.iterdir() if path.is_file()}
+    before = {path: path.read_bytes() for path in Path(job.sources[0]).parent.iterdir() if path.is_file()}
     with pytest.raises(UserMistake) as caught:
         score_file(job, model or classifier())
-    assert {path: path.read_bytes() for path in job.source.parent.iterdir() if path.is_file()} == before
+    assert {path: path.read_bytes() for path in Path(job.sources[0]).parent.iterdir() if path.is_file()} == before
     assert "\n" not in str(caught.value)
     return str(caught.value)
 
@@ -104,16 +104,16 @@ def test_no_rows_and_rows_all_rejected_make_an_empty_output(tmp_path: Path, body
 
 def test_reasons_are_counted_without_what_is_of_one_row(tmp_path: Path) -> None:
     content = "".join(f'{{"text": {value}}}\n' for value in ("1", '["a) b"]', '"ok"')) + '{"text": "cut'
-    summary, job = scored(written(tmp_path, content, "in.jsonl"))
+    summary, _ = scored(written(tmp_path, content, "in.jsonl"))
     assert summary.reasons == {"text is not a string": 2, "not JSON": 1}
-    summary, job = scored(written(tmp_path, b"text\ncaf\xe9\nfa\xdfade\n"), "two.csv")
-    assert "rejected: 2 rows: not utf-8; if the file has another encoding, add --encoding NAME" in summary.lines(job)
+    summary, _ = scored(written(tmp_path, b"text\ncaf\xe9\nfa\xdfade\n"), "two.csv")
+    assert "rejected: 2 rows: not utf-8; if the file has another encoding, add --encoding NAME" in summary.lines()
 
 
 def test_missing_and_repeated_ids_are_scored_and_counted(tmp_path: Path) -> None:
-    summary, job = scored(written(tmp_path, "id,text\n0,a\n,b\n0,c\n0,d\n"))
+    summary, _ = scored(written(tmp_path, "id,text\n0,a\n,b\n0,c\n0,d\n"))
     assert (summary.scored, summary.ids_missing, summary.ids_repeated) == (4, 1, 2)
-    assert "ids: 1 missing, 2 repeated; input_row tells the rows apart" in summary.lines(job)
+    assert "ids: 1 missing, 2 repeated; input_row tells the rows apart" in summary.lines()
 
 
 def test_an_id_of_the_number_zero_is_an_id(tmp_path: Path) -> None:
@@ -123,7 +123,7 @@ def test_an_id_of_the_number_zero_is_an_id(tmp_path: Path) -> None:
 
 
 def test_abstentions_and_cut_off_texts_are_counted_and_kept(tmp_path: Path) -> None:
-    job = ScoreJob(written(tmp_path, f"text\n{'x' * 30}\n{'y' * 200}\n"), tmp_path / "out.csv")
+    job = ScoreJob((str(written(tmp_path, f"text\n{'x' * 30}\n{'y' * 200}\n")),), tmp_path / "out.csv")
     summary = score_file(job, classifier(threshold=0.5))
     assert (summary.abstained, summary.truncated, summary.stances) == (1, 1, {"favor": 1})
     assert [(row["stance"], row["truncated"]) for row in rows_of(job.out)] == [("", "False"), ("favor", "True")]
@@ -144,17 +144,19 @@ def test_given_again_it_says_so_and_changes_nothing(tmp_path: Path) -> None:
     before = {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in tmp_path.iterdir()}
     again = score_file(job, classifier())
     assert {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in tmp_path.iterdir()} == before
-    assert again.lines(job) == ["scored already from this input by this model; nothing to do", *summary.lines(job)]
+    assert again.lines() == ["scored already from this input by this model; nothing to do", *summary.lines()]
 
 
 def test_an_output_of_something_else_is_refused_and_named_until_forced(tmp_path: Path) -> None:
     source = written(tmp_path, "text,words\na,b\n")
     _, job = scored(source)
-    assert "was made from another model;" in refusal(job, classifier("by-length-2"))
-    assert "another choice of options;" in refusal(ScoreJob(source, job.out, "words"))
+    assert "was made from another model (by-length-1 there, by-length-2 now); give" in refusal(
+        job, classifier("by-length-2")
+    )
+    assert "another choice of options (" in refusal(ScoreJob((str(source),), job.out, text_column="words"))
     written(tmp_path, "text,words\nc,d\n")
-    assert "another input;" in refusal(job)
-    assert "another input and model;" in refusal(job, classifier("by-length-2"))
+    assert "another input (" in refusal(job)
+    assert " now) and another input (" in refusal(job, classifier("by-length-2"))
     scored(source, force=True)
     assert [row["text"] for row in rows_of(job.out)] == ["c"]
     job.out.write_text("mine")
@@ -163,7 +165,7 @@ def test_an_output_of_something_else_is_refused_and_named_until_forced(tmp_path:
 
 @pytest.mark.parametrize("manifest", [None, "", "[]", "{}", '{"input_sha256": 1}'])
 def test_an_output_that_is_not_ours_is_refused(tmp_path: Path, manifest: str | None) -> None:
-    job = ScoreJob(written(tmp_path, "text\na\n"), written(tmp_path, "mine", "out.csv"))
+    job = ScoreJob((str(written(tmp_path, "text\na\n")),), written(tmp_path, "mine", "out.csv"))
     if manifest is not None:
         job.manifest.write_text(manifest)
     assert refusal(job).endswith("exists and is no finished output of this command; --force replaces it")
@@ -181,7 +183,7 @@ def test_an_output_that_is_not_ours_is_refused(tmp_path: Path, manifest: str | N
 def test_an_input_without_the_text_or_with_a_column_of_ours_is_refused(
     tmp_path: Path, content: str, message: str
 ) -> None:
-    assert message in refusal(ScoreJob(written(tmp_path, content), tmp_path / "out.csv"))
+    assert message in refusal(ScoreJob((str(written(tmp_path, content)),), tmp_path / "out.csv"))
 
 
 def test_a_prefix_makes_room_for_an_output_scored_again(tmp_path: Path) -> None:
@@ -194,30 +196,30 @@ def test_an_output_that_is_the_input_or_a_folder_or_no_format_is_refused(tmp_pat
     source = written(tmp_path, "text\na\n")
     (tmp_path / "folder.csv").mkdir()
     (tmp_path / "link.csv").hardlink_to(source)
-    assert "is the input itself" in refusal(ScoreJob(source, source, force=True))
-    assert "is the input itself" in refusal(ScoreJob(source, tmp_path / "link.csv", force=True))
-    assert "is a folder; give a file" in refusal(ScoreJob(source, tmp_path / "folder.csv", force=True))
-    assert "end the output in one of .csv" in refusal(ScoreJob(source, tmp_path / "out.xlsx"))
+    assert "is the input itself" in refusal(ScoreJob((str(source),), source, force=True))
+    assert "is the input itself" in refusal(ScoreJob((str(source),), tmp_path / "link.csv", force=True))
+    assert "is a folder; give a file" in refusal(ScoreJob((str(source),), tmp_path / "folder.csv", force=True))
+    assert "end the output in one of .csv" in refusal(ScoreJob((str(source),), tmp_path / "out.xlsx"))
     rejects = written(tmp_path, '{"text": "a"}\n', "new.csv.rejects.jsonl")
-    assert "is the input itself" in refusal(ScoreJob(rejects, tmp_path / "new.csv"))
+    assert "is the input itself" in refusal(ScoreJob((str(rejects),), tmp_path / "new.csv"))
 
 
 def test_a_place_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
     source = written(tmp_path, "text\na\n")
-    assert "cannot be written" in refusal(ScoreJob(source, source / "out.csv"))
-    assert "cannot be written" in refusal(ScoreJob(source, tmp_path / f"{'x' * 300}.csv"))
-    assert "/proc/out.csv: cannot be written" in refusal(ScoreJob(source, Path("/proc/out.csv")))
+    assert "cannot be written" in refusal(ScoreJob((str(source),), source / "out.csv"))
+    assert "cannot be written" in refusal(ScoreJob((str(source),), tmp_path / f"{'x' * 300}.csv"))
+    assert "/proc/out.csv: cannot be written" in refusal(ScoreJob((str(source),), Path("/proc/out.csv")))
 
 
 def test_the_output_appears_after_its_manifest_so_that_a_killed_run_never_blocks(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    job = ScoreJob(written(tmp_path, "text\na\n"), tmp_path / "out.csv")
+    job = ScoreJob((str(written(tmp_path, "text\na\n")),), tmp_path / "out.csv")
     renamed = []
     replace = Path.replace
     monkeypatch.setattr(Path, "replace", lambda path, to: (renamed.append(to), replace(path, to))[1])
     score_file(job, classifier())
-    assert renamed == [job.rejects, job.manifest, job.out]
+    assert [path.name for path in renamed[-4:]] == ["_SUCCESS", job.rejects.name, job.manifest.name, job.out.name]
 
 
 def test_parquet_columns_of_any_type_pass_through(tmp_path: Path) -> None:
@@ -241,6 +243,14 @@ def test_parquet_columns_of_any_type_pass_through(tmp_path: Path) -> None:
         assert scored(tmp_path / "in.parquet", f"out.{suffix}")[0].scored == 2
 
 
+def test_every_row_bears_the_scores_of_its_own_text(tmp_path: Path) -> None:
+    texts = ["ccc", "a", " ", "bb", "a", "dddd", "ccc", "", "a"]
+    _, job = scored(written(tmp_path, "text\n" + "".join(f'"{text}"\n' for text in texts)))
+    for row in rows_of(job.out):
+        assert texts[int(row["input_row"]) - 1] == row["text"]
+        assert float(row["p_favor"]) == pytest.approx(len(row["text"]) / 101)
+
+
 class ByTarget:
     """In favor of the first target, against any other."""
 
@@ -257,7 +267,7 @@ def two_sided(*targets: str) -> StanceClassifier:
 
 def test_a_column_target_says_what_each_row_is_asked_about(tmp_path: Path) -> None:
     source = written(tmp_path, "text,target\na,one side\nb,the other side\nc, \n")
-    job = ScoreJob(source, tmp_path / "out.csv")
+    job = ScoreJob((str(source),), tmp_path / "out.csv")
     summary = score_file(job, two_sided("one side", "the other side"))
     assert [row["stance"] for row in rows_of(job.out)] == ["favor", "against"]
     assert [(reject["row"], reject["reason"]) for reject in rejects_of(job)] == [(3, "target is empty")]
@@ -266,19 +276,27 @@ def test_a_column_target_says_what_each_row_is_asked_about(tmp_path: Path) -> No
 
 def test_rows_without_a_target_are_asked_about_the_only_one(tmp_path: Path) -> None:
     for name, content in (("with.csv", "text,target\na,\nb,the other side\n"), ("without.csv", "text\na\n")):
-        job = ScoreJob(written(tmp_path, content, name), tmp_path / f"out-{name}")
+        job = ScoreJob((str(written(tmp_path, content, name)),), tmp_path / f"out-{name}")
         assert score_file(job, two_sided("one side")).rejected == 0
         assert rows_of(job.out)[0]["stance"] == "favor"
 
 
 def test_a_model_of_several_targets_refuses_a_file_that_names_none(tmp_path: Path) -> None:
-    job = ScoreJob(written(tmp_path, "text\na\n"), tmp_path / "out.csv")
+    job = ScoreJob((str(written(tmp_path, "text\na\n")),), tmp_path / "out.csv")
     said = refusal(job, two_sided("one side", "the other side"))
-    assert said.startswith(f"{job.source}: no column 'target'; the model learned 2 targets (one side, the other side)")
+    assert said.startswith(f"{job.sources[0]}: no column 'target'; the model learned 2 targets (one side, the other side)")
 
 
 def test_targets_that_are_no_strings_are_read_as_they_are_written(tmp_path: Path) -> None:
     path = tmp_path / "in.parquet"
     pq.write_table(pa.table({"text": ["a", "b"], "target": pa.array([7, None])}), path)
-    summary = score_file(ScoreJob(path, tmp_path / "out.csv"), two_sided("7", "8"))
+    summary = score_file(ScoreJob((str(path),), tmp_path / "out.csv"), two_sided("7", "8"))
     assert (summary.scored, dict(summary.reasons)) == (1, {"target is empty": 1})
+
+
+def test_the_same_text_is_answered_anew_for_each_target(tmp_path: Path) -> None:
+    source = written(tmp_path, "text,target\na,one side\na,the other side\na,one side\nb,one side\n")
+    job = ScoreJob((str(source),), tmp_path / "out.csv")
+    summary = score_file(job, two_sided("one side", "the other side"))
+    assert [row["stance"] for row in rows_of(job.out)] == ["favor", "against", "favor", "favor"]
+    assert summary.repeated_texts == 1

@@ -201,3 +201,19 @@ def test_three_hundred_thousand_rows_are_read_in_little_memory(tmp_path: Path) -
         tracemalloc.stop()
     assert rows == 300_000
     assert peak < 2_000_000 < path.stat().st_size
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-32"])
+def test_the_bytes_of_a_rejected_row_are_those_of_the_file(tmp_path: Path, encoding: str) -> None:
+    content = "id,text\n1\n2,b\n".encode(encoding)
+    _, _, rejects = read(written(tmp_path, content), encoding=encoding)
+    assert [reject.raw for reject in rejects] == ["1\n".encode(encoding.removesuffix("-le") + "-le")]
+    assert rejects[0].raw in content
+
+
+def test_half_a_pair_in_utf_16_rejects_its_row_with_its_bytes(tmp_path: Path) -> None:
+    bad = "2,a".encode("utf-16-le") + b"\xe0\xdd" + "\n".encode("utf-16-le")
+    content = "id,text\n1,a\n".encode("utf-16-le") + bad + "3,c\n".encode("utf-16-le")
+    _, rows, rejects = read(written(tmp_path, content), encoding="utf-16-le")
+    assert rows == [1, 3]
+    assert rejects[0].raw == bad

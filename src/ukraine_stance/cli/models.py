@@ -1,4 +1,4 @@
-"""`stance train`, `publish`, `evaluate`, `compare` and `score`."""
+"""`stance train`, `publish`, `evaluate` and `compare`."""
 
 import json
 import sys
@@ -122,35 +122,6 @@ def compare_command(
         tuple(models), data, samples, level, seed, folders, tuple(by or ()), not no_shortcuts, shares, _explained(out)
     )
     _evaluate(asked, out, as_json, force, root)
-
-
-@app.command("score")
-def score_command(
-    source: Annotated[Path, typer.Argument(metavar="INPUT", help="CSV, TSV, JSONL or Parquet file.")],
-    model: Annotated[str, typer.Option(help="Run folder, runs:/ID or models:/NAME@ALIAS.")],
-    out: Annotated[Path, typer.Option(help="CSV, TSV, JSONL or Parquet file.")],
-    text_column: Annotated[str, typer.Option(help="Column with the statements.")] = "text",
-    prefix: Annotated[str, typer.Option(help="Put before the name of every column that is added.")] = "",
-    encoding: Annotated[str, typer.Option(help="Encoding of a text input.")] = "utf-8",
-    delimiter: Annotated[str | None, typer.Option(help="Column separator of a CSV input.")] = None,
-    force: Force = False,
-    as_json: AsJson = False,
-    root: Root = Path(),
-) -> None:
-    """Score every statement of a file; rows that cannot be scored go to OUT.rejects.jsonl."""
-    from ukraine_stance import classifier, tracking
-    from ukraine_stance.scoring import ScoreJob, score_file
-
-    job = ScoreJob(source, out, text_column, prefix, encoding, delimiter, force)
-    loaded = classifier.load(tracking.model_folder(project_at(root), model))
-    summary = score_file(job, loaded)
-    if loaded.calibration.choice and not loaded.calibration.choice.reached:
-        print(f"warning: {loaded.calibration.choice.words}", file=sys.stderr)
-    if as_json:
-        print(json.dumps(summary.as_dict(), indent=2))
-        return
-    for line in summary.lines(job):
-        print(line)
 
 
 def _case_folders(own: list[Path] | None, none: bool) -> tuple[Path, ...]:

@@ -28,6 +28,7 @@ from ukraine_stance.models.protocol import (
     LabelledTexts,
     Prediction,
     StanceModel,
+    Watch,
     read_settings,
 )
 from ukraine_stance.models.tfidf import TfidfModel
@@ -84,7 +85,9 @@ class EnsembleModel:
         self._members = list(members)
         self._weights = weights
 
-    def fit(self, train: LabelledTexts, validation: LabelledTexts, workspace: Path) -> FitReport:
+    def fit(
+        self, train: LabelledTexts, validation: LabelledTexts, workspace: Path, watch: Watch | None = None
+    ) -> FitReport:
         """Learn the members from all of `train`, and their weights from answers to statements that they did not learn.
 
         These are the parts of `train`, each answered by members that learned the others (no group is divided), or those

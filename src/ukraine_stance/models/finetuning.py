@@ -29,7 +29,7 @@ from transformers import (
 from ukraine_stance.errors import UserMistake
 from ukraine_stance.labels import ORDER
 from ukraine_stance.models.network import read_network
-from ukraine_stance.models.protocol import FitReport, FloatArray
+from ukraine_stance.models.protocol import FitReport, FloatArray, Watch
 from ukraine_stance.progress import Advance, bar
 
 if TYPE_CHECKING:
@@ -54,11 +54,12 @@ def finetune(
     rows: TrainingRows,
     tokenizer: Any,  # noqa: ANN401 - transformers is half typed
     workspace: Path,
+    watch: Watch | None = None,
 ) -> tuple[Any, FitReport]:
     """Train all layers, and a fresh head where the checkpoint has none for three labels.
 
-    The network returned is the one of the best epoch on validation macro-F1. Raises UserMistake when the checkpoint
-    lacks weights below its head, or reads fewer tokens than asked for.
+    The network returned is the one of the best epoch on validation macro-F1; watch is told each epoch's. Raises
+    UserMistake when the checkpoint lacks weights below its head, or reads fewer tokens than asked for.
     """
     set_seed(settings.seed)
     network = _network(source, settings.max_tokens)
@@ -71,7 +72,7 @@ def finetune(
         eval_dataset=rows.validation,
         compute_loss_func=weighted_loss(rows.class_weights),
         compute_metrics=_macro_f1,
-        callbacks=[EarlyStoppingCallback(settings.patience), _Bar()],
+        callbacks=[EarlyStoppingCallback(settings.patience), _Bar(), *([_Watched(watch)] if watch else [])],
     )
     trainer.remove_callback(PrinterCallback)  # both print on stdout, which belongs to results
     trainer.remove_callback(ProgressCallback)
@@ -169,6 +170,23 @@ def _macro_f1(prediction: EvalPrediction) -> dict[str, float]:
     gold = np.asarray(prediction.label_ids)
     labels = list(range(len(ORDER)))
     return {"macro_f1": float(f1_score(gold, columns, labels=labels, average="macro", zero_division=0))}
+
+
+class _Watched(TrainerCallback):
+    """Tells somebody outside how each epoch went."""
+
+    def __init__(self, watch: Watch) -> None:
+        self._watch = watch
+
+    def on_evaluate(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        metrics: dict[str, float],
+        **_: Any,  # noqa: ANN401
+    ) -> None:
+        self._watch(round(state.epoch or 0), metrics["eval_macro_f1"])
 
 
 class _Bar(TrainerCallback):

@@ -25,6 +25,7 @@ from ukraine_stance.models.protocol import (
     IntArray,
     LabelledTexts,
     Prediction,
+    Watch,
     read_settings,
 )
 
@@ -68,7 +69,9 @@ class TfidfModel:
         self._pipeline = pipeline
         self._by_target = by_target or {}
 
-    def fit(self, train: LabelledTexts, validation: LabelledTexts, workspace: Path) -> FitReport:
+    def fit(
+        self, train: LabelledTexts, validation: LabelledTexts, workspace: Path, watch: Watch | None = None
+    ) -> FitReport:
         """Fit features and weights on `train` alone; nothing random is involved.
 
         Raises UserMistake when the settings leave no term of the training statements, ValueError when a stance has no

@@ -3,11 +3,11 @@
 import csv
 from collections import deque
 from collections.abc import Iterator
-from pathlib import Path
 
 import pyarrow as pa
 
 from ukraine_stance.errors import UserMistake
+from ukraine_stance.tables.places import Place
 from ukraine_stance.tables.reading import Batch, ReadOptions, in_batches, refuse_doubled
 from ukraine_stance.tables.text import TextFile
 
@@ -44,14 +44,14 @@ class DelimitedSource:
 
     total: int | None = None
 
-    def __init__(self, path: Path, options: ReadOptions) -> None:
-        self._path = path
-        self._file = TextFile(path, options.encoding, options.adjustable)
+    def __init__(self, place: Place, options: ReadOptions) -> None:
+        self._place = place
+        self._file = TextFile(place, options.encoding, options.adjustable)
         self._options = options
-        self._delimiter = _separator(options.delimiter, "\t" if path.suffix.lower() == ".tsv" else ",")
+        self._delimiter = _separator(options.delimiter, "\t" if place.suffix == ".tsv" else ",")
         header = next(self._records(), None)
         if header is None:
-            raise UserMistake(f"{path}: the file holds no header")
+            raise UserMistake(f"{place}: the file holds no header")
         self._columns = self._checked_header(header)
         self.schema = pa.schema([(name, pa.string()) for name in self._columns])
 
@@ -93,13 +93,13 @@ class DelimitedSource:
     def _checked_header(self, header: tuple[list[str] | None, str, bytes]) -> list[str]:
         columns, fault, _ = header
         if columns is None:
-            raise UserMistake(f"{self._path}:1: header: {fault}")
-        refuse_doubled(columns, f"{self._path}:1")
+            raise UserMistake(f"{self._place}:1: header: {fault}")
+        refuse_doubled(columns, f"{self._place}:1")
         if len(columns) == 1 and self._options.delimiter is None:
             for other, typed, name in ((";", ";", "semicolons"), ("\t", r"\t", "tabs")):
                 if other in columns[0]:
                     remedy = f"add --delimiter '{typed}'" if self._options.adjustable else "separate them by commas"
-                    raise UserMistake(f"{self._path}:1: columns look separated by {name}; {remedy}")
+                    raise UserMistake(f"{self._place}:1: columns look separated by {name}; {remedy}")
         return columns
 
 

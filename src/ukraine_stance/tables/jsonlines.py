@@ -2,12 +2,12 @@
 
 import json
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
 from ukraine_stance.errors import UserMistake
+from ukraine_stance.tables.places import Place
 from ukraine_stance.tables.reading import JSON_TEXT, Batch, ReadOptions, holds_json, in_batches
 from ukraine_stance.tables.text import TextFile
 
@@ -22,22 +22,27 @@ _DEEPEST_NESTING = 100
 class JsonLinesSource:
     """A file of JSON objects; a key that a row lacks is null there."""
 
-    def __init__(self, path: Path, options: ReadOptions) -> None:
-        self._file = TextFile(path, options.encoding, options.adjustable)
+    def __init__(self, place: Place, options: ReadOptions) -> None:
+        self._file = TextFile(place, options.encoding, options.adjustable)
         self._options = options
-        kinds: dict[str, set[str]] = {}
+        # Name of a column -> the kinds of value that it holds.
+        self.kinds: dict[str, set[str]] = {}
         total = 0
         first_fault = ""
         for value, fault, _ in self._records():
             total += 1
             first_fault = first_fault or fault
             for key, item in (value or {}).items():
-                kinds.setdefault(key, set()).add(_kind(item))
-        if not kinds:
+                self.kinds.setdefault(key, set()).add(_kind(item))
+        if not self.kinds:
             said = f" (the first fault: {first_fault})" if first_fault else ""
-            raise UserMistake(f"{path}: no line holds a JSON object with a key that can be used{said}")
+            raise UserMistake(f"{place}: no line holds a JSON object with a key that can be used{said}")
         self.total: int | None = total
-        self.schema = pa.schema([self._field(name, found) for name, found in kinds.items()])
+        self.widen(self.kinds)
+
+    def widen(self, kinds: dict[str, set[str]]) -> None:
+        """Take the columns and types that hold these kinds of value too: those of several files."""
+        self.schema = pa.schema([_field(name, found) for name, found in kinds.items()])
 
     def batches(self) -> Iterator[Batch]:
         """Every line once; blank lines are no rows."""
@@ -66,23 +71,24 @@ class JsonLinesSource:
                 return None, f"{name} is not a string ({json.dumps(value[name])[:40]})"
         return value, ""
 
-    def _field(self, name: str, kinds: set[str]) -> pa.Field:
-        match sorted(kinds - {"null"}):
-            case [] | ["string"]:
-                return pa.field(name, pa.string())
-            case ["bool"]:
-                return pa.field(name, pa.bool_())
-            case ["int"] | ["long"] | ["int", "long"]:
-                return pa.field(name, pa.int64())
-            case ["float"] | ["float", "int"]:
-                return pa.field(name, pa.float64())
-            case _:
-                return pa.field(name, pa.string(), metadata=JSON_TEXT)
-
     def _column(self, field: pa.Field, values: list[Any]) -> pa.Array:
         if holds_json(field):
             values = [None if value is None else json.dumps(value, ensure_ascii=False) for value in values]
         return pa.array(values, field.type)
+
+
+def _field(name: str, kinds: set[str]) -> pa.Field:
+    match sorted(kinds - {"null"}):
+        case [] | ["string"]:
+            return pa.field(name, pa.string())
+        case ["bool"]:
+            return pa.field(name, pa.bool_())
+        case ["int"] | ["long"] | ["int", "long"]:
+            return pa.field(name, pa.int64())
+        case ["float"] | ["float", "int"]:
+            return pa.field(name, pa.float64())
+        case _:
+            return pa.field(name, pa.string(), metadata=JSON_TEXT)
 
 
 def _loaded(line: str) -> Any:  # noqa: ANN401 - whatever JSON holds

@@ -1,33 +1,33 @@
 """Parquet: columns keep their types; a string anywhere in a row that is no valid UTF-8 rejects the row."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ukraine_stance.errors import UserMistake
+from ukraine_stance.tables.places import Place
 from ukraine_stance.tables.reading import Batch, ReadOptions, Reject, picked, refuse_doubled
 
 
 class ParquetSource:
     """A Parquet file, read a batch at a time."""
 
-    def __init__(self, path: Path, options: ReadOptions) -> None:
-        self._path = path
+    def __init__(self, place: Place, options: ReadOptions) -> None:
+        self._place = place
         self._options = options
         try:
-            with pq.ParquetFile(path) as file:
+            with place.open() as stream, pq.ParquetFile(stream) as file:
                 self.schema = file.schema_arrow.remove_metadata()
                 self.total: int | None = file.metadata.num_rows
                 names = self.schema.names
         except (pa.ArrowException, OSError, ValueError) as fault:
-            raise UserMistake(f"{path}: not a whole Parquet file ({_first_line(fault)})") from fault
-        refuse_doubled(names, str(path))
+            raise UserMistake(f"{place}: not a whole Parquet file ({_first_line(fault)})") from fault
+        refuse_doubled(names, str(place))
         for name in set(options.strings) & set(self.schema.names):
             at = self.schema.get_field_index(name)
             if not _is_text(self.schema.field(at).type):
-                raise UserMistake(f"{path}: column {name} is {self.schema.field(at).type}, not text")
+                raise UserMistake(f"{place}: column {name} is {self.schema.field(at).type}, not text")
             self.schema = self.schema.set(at, pa.field(name, pa.string()))
 
     def batches(self) -> Iterator[Batch]:
@@ -35,12 +35,12 @@ class ParquetSource:
         first = 1
         rows = self._options.rows_a_batch(len(self.schema))
         try:
-            with pq.ParquetFile(self._path) as file:
+            with self._place.open() as stream, pq.ParquetFile(stream) as file:
                 for record_batch in file.iter_batches(rows):
                     yield self._batch(pa.Table.from_batches([record_batch]), first)
                     first += record_batch.num_rows
         except (pa.ArrowException, OSError) as fault:
-            raise UserMistake(f"{self._path}: damaged at row {first} ({_first_line(fault)})") from fault
+            raise UserMistake(f"{self._place}: damaged at row {first} ({_first_line(fault)})") from fault
 
     def _batch(self, table: pa.Table, first: int) -> Batch:
         bad: dict[int, Reject] = {}
@@ -49,11 +49,15 @@ class ParquetSource:
                 column.validate(full=True)
             except pa.ArrowInvalid:
                 bad = _unreadable(column, name, first) | bad
+        if not bad:
+            return Batch(self._cast(table), range(first, first + table.num_rows), ())
         good = [row for row in range(table.num_rows) if row not in bad]
-        kept = picked(table, good)
         rows = tuple(first + row for row in good)
         rejects = tuple(bad[row] for row in sorted(bad))
-        return Batch(kept.replace_schema_metadata(None).cast(self.schema), rows, rejects)
+        return Batch(self._cast(picked(table, good)), rows, rejects)
+
+    def _cast(self, table: pa.Table) -> pa.Table:
+        return table.replace_schema_metadata(None).cast(self.schema)
 
 
 def _unreadable(column: pa.ChunkedArray, name: str, first: int) -> dict[int, Reject]:

@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, TypeVar
 
+import numpy as np
 import pyarrow as pa
 
 from ukraine_stance.errors import UserMistake
+from ukraine_stance.tables.places import Place, saying_why_unread
 
 # Arrow field metadata: the column holds JSON text, since its values have several types or are nested.
 JSON_TEXT = {b"ukraine_stance": b"json"}
@@ -42,20 +44,28 @@ class ReadOptions:
 
 @dataclass(frozen=True, slots=True)
 class Reject:
-    """A row that was not used: its number (1 is the first row of data), why, and its bytes as found."""
+    """A row that was not used: its number (1 is the first row of data), why, and its bytes as found.
+
+    file is given where rows of several files come together.
+    """
 
     row: int
     reason: str
     raw: bytes
+    file: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Good rows of a stretch of a table with their numbers, and the rows of that stretch that are not."""
+    """Good rows of a stretch of a table with their numbers, and the rows of that stretch that are not.
+
+    file is given where rows of several files come together.
+    """
 
     table: pa.Table
-    rows: tuple[int, ...]
+    rows: Sequence[int]
     rejects: tuple[Reject, ...]
+    file: str | None = None
 
 
 class Source(Protocol):
@@ -68,34 +78,32 @@ class Source(Protocol):
         """Every row once, in order, as good row or as reject."""
 
 
-def open_table(path: Path, options: ReadOptions | None = None) -> Source:
+def open_table(where: Path | Place, options: ReadOptions | None = None) -> Source:
     """Open a .csv, .tsv, .jsonl or .parquet file; `total` is its number of rows where that is known before reading.
 
-    Raises UserMistake, naming file and remedy, when it is missing, empty, of another kind, or has no usable header.
+    A text file may end in .gz or .zst besides. Raises UserMistake, naming file and remedy, when it is missing, empty,
+    of another kind, or has no usable header.
     """
     from ukraine_stance.tables.delimited import DelimitedSource
     from ukraine_stance.tables.jsonlines import JsonLinesSource
     from ukraine_stance.tables.parquet import ParquetSource
 
     options = options or ReadOptions()
-    try:
-        if not path.exists():
-            raise UserMistake(f"{path}: no such file")
-        if not path.is_file():
-            raise UserMistake(f"{path}: not a file; give one .csv, .tsv, .jsonl or .parquet file")
-        if path.stat().st_size == 0:
-            raise UserMistake(f"{path}: the file is empty")
-        match path.suffix.lower():
+    place = where if isinstance(where, Place) else Place(str(where))
+    with saying_why_unread(place):
+        place.check()
+        match place.suffix:
             case ".csv" | ".tsv":
-                return DelimitedSource(path, options)
+                return DelimitedSource(place, options)
             case ".jsonl" | ".ndjson":
-                return JsonLinesSource(path, options)
-            case ".parquet":
-                return ParquetSource(path, options)
+                return JsonLinesSource(place, options)
+            case ".parquet" if place.compression is None:
+                return ParquetSource(place, options)
             case suffix:
-                raise UserMistake(f"{path}: {suffix or 'no extension'} is not read; use .csv, .tsv, .jsonl or .parquet")
-    except OSError as fault:
-        raise UserMistake(f"{path}: cannot be read ({fault.strerror or fault})") from fault
+                raise UserMistake(
+                    f"{place}: {suffix or 'no extension'} is not read; use .csv, .tsv, .jsonl (.gz or .zst after it) "
+                    "or .parquet"
+                )
 
 
 def in_batches(
@@ -123,11 +131,11 @@ def in_batches(
         yield good, tuple(rows), tuple(rejects)
 
 
-def picked(table: pa.Table, positions: Sequence[int]) -> pa.Table:
+def picked(table: pa.Table, positions: Sequence[int] | np.ndarray) -> pa.Table:
     """The rows at these rising positions; unlike `Table.take`, for every type that Parquet holds."""
-    if not positions:
+    if not len(positions):
         return table.slice(0, 0)
-    breaks = [at for at in range(1, len(positions)) if positions[at] != positions[at - 1] + 1]
+    breaks = np.flatnonzero(np.diff(positions) != 1) + 1
     runs = zip([0, *breaks], [*breaks, len(positions)], strict=True)
     return pa.concat_tables([table.slice(positions[start], end - start) for start, end in runs])
 

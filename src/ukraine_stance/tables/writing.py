@@ -2,8 +2,11 @@
 
 import base64
 import csv
+import io
 import json
 import math
+import re
+from collections.abc import Iterable
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -18,23 +21,43 @@ from ukraine_stance.tables.reading import Reject, holds_json
 
 SUFFIXES = (".csv", ".tsv", ".jsonl", ".parquet")
 
+# What spreadsheets take for a formula: OWASP, "CSV Injection", full-width signs included. A plain number runs nothing.
+_FORMULA = re.compile(r"[=+\-@\t\r\n＝＋－＠]")
+_NUMBER = re.compile(r"[+-]?[0-9]+(?:[.,][0-9]+)?(?:[eE][+-]?[0-9]+)?")
+
 
 class TableWriter:
-    """Writes tables of one schema as CSV, TSV, JSON Lines or Parquet, by `suffix`; a context manager."""
+    """Writes tables of one schema as CSV, TSV, JSON Lines or Parquet, by `suffix`; a context manager.
 
-    def __init__(self, path: Path, schema: pa.Schema, suffix: str) -> None:
+    compression is Arrow's name of a codec, for text. guard_formulas makes spreadsheets take cells of CSV and TSV that
+    they would run for text, by an apostrophe before them.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        schema: pa.Schema,
+        suffix: str,
+        compression: str | None = None,
+        guard_formulas: bool = False,
+    ) -> None:
         if suffix not in SUFFIXES:
             raise UserMistake(f"{suffix or 'no extension'}: not written; end the output in {', '.join(SUFFIXES)}")
         self._schema = schema
+        self._guard_formulas = guard_formulas
         self._suffix = suffix
         self._open = ExitStack()
         if suffix == ".parquet":
             self._parquet = self._open.enter_context(pq.ParquetWriter(path, schema, compression="zstd"))
             return
-        self._text: TextIO = self._open.enter_context(path.open("w", encoding="utf-8", newline=""))
+        self._text: TextIO = self._open.enter_context(
+            path.open("w", encoding="utf-8", newline="")
+            if compression is None
+            else io.TextIOWrapper(pa.output_stream(path, compression), encoding="utf-8", newline="")
+        )
         if suffix != ".jsonl":
             self._csv = csv.writer(_UnixLines(self._text), delimiter="\t" if suffix == ".tsv" else ",")
-            self._csv.writerow(schema.names)
+            self._csv.writerow(map(_guarded, schema.names) if guard_formulas else schema.names)
 
     def __enter__(self) -> Self:
         return self
@@ -47,15 +70,29 @@ class TableWriter:
         if self._suffix == ".parquet":
             self._parquet.write_table(table.cast(self._schema))
             return
-        columns = [_values(column) for column in table.columns]
+        columns = [values_of(column) for column in table.columns]
         if self._suffix != ".jsonl":
-            self._csv.writerows(zip(*(map(_cell, column) for column in columns), strict=True))
+            cells = map(self._cells, self._schema, columns)
+            self._csv.writerows(zip(*cells, strict=True))
             return
         for at, field in enumerate(self._schema):
             columns[at] = list(map(_parsed if holds_json(field) else _finite, columns[at]))
         for values in zip(*columns, strict=True):
             row = dict(zip(self._schema.names, values, strict=True))
             self._text.write(json.dumps(row, ensure_ascii=False, default=_plain) + "\n")
+
+    def _cells(self, field: pa.Field, values: list[Any]) -> Iterable[Any]:
+        if self._guard_formulas:
+            return map(_guarded, values)
+        # The csv module writes all others as they are.
+        return map(_cell, values) if pa.types.is_nested(field.type) or _is_bytes(field.type) else values
+
+
+def _is_bytes(kind: pa.DataType) -> bool:
+    if pa.types.is_dictionary(kind):
+        kind = kind.value_type
+    names = (pa.types.is_binary, pa.types.is_large_binary, pa.types.is_fixed_size_binary, pa.types.is_binary_view)
+    return any(is_such(kind) for is_such in names)
 
 
 class _UnixLines:
@@ -87,7 +124,8 @@ class RejectWriter:
             raw = {"raw": reject.raw.decode("utf-8")}
         except UnicodeDecodeError:
             raw = {"raw_base64": base64.b64encode(reject.raw).decode("ascii")}
-        self._file.write(json.dumps({"row": reject.row, "reason": reject.reason, **raw}, ensure_ascii=False) + "\n")
+        where = {"row": reject.row} if reject.file is None else {"input_file": reject.file, "row": reject.row}
+        self._file.write(json.dumps({**where, "reason": reject.reason, **raw}, ensure_ascii=False) + "\n")
         self.count += 1
 
 
@@ -109,7 +147,8 @@ def write_table(path: Path, table: pa.Table) -> None:
         writer.write(table)
 
 
-def _values(column: pa.ChunkedArray) -> list[Any]:
+def values_of(column: pa.ChunkedArray) -> list[Any]:
+    """A column's values as Python's; as text those that Python cannot hold."""
     try:
         return list(column.to_pylist())
     except (OverflowError, ValueError, pa.ArrowException):
@@ -124,6 +163,11 @@ def _cell(value: Any) -> Any:  # noqa: ANN401 - a CSV cell
             return _plain(value)
         case _:
             return value
+
+
+def _guarded(value: Any) -> Any:  # noqa: ANN401 - a CSV cell
+    cell = _cell(value)
+    return f"'{cell}" if isinstance(cell, str) and _FORMULA.match(cell) and not _NUMBER.fullmatch(cell) else cell
 
 
 def _parsed(value: str | None) -> Any:  # noqa: ANN401 - whatever JSON holds

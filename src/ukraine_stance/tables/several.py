@@ -1,0 +1,77 @@
+"""Several files as one table: their columns united, and one more that tells which file a row is of."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+import pyarrow as pa
+
+from ukraine_stance.errors import UserMistake
+from ukraine_stance.tables.jsonlines import JsonLinesSource
+from ukraine_stance.tables.places import Place
+from ukraine_stance.tables.reading import Batch, ReadOptions, open_table
+
+
+class SeveralSources:
+    """Files of any formats, read one after the other; no batch holds rows of two, and each numbers its rows from 1.
+
+    A column that a file lacks is null there. With file_column a first column of that name tells the file. Raises
+    UserMistake where a column has two types, or file_column stands in a file already.
+    """
+
+    def __init__(self, places: Sequence[Place], options: ReadOptions, file_column: str | None = None) -> None:
+        self._places = places
+        self._sources = [open_table(place, options) for place in places]
+        _widen_json([source for source in self._sources if isinstance(source, JsonLinesSource)])
+        fields: dict[str, tuple[pa.Field, Place]] = {}
+        for place, source in zip(places, self._sources, strict=True):
+            if file_column in source.schema.names:
+                raise UserMistake(f"{place}: has a column {file_column}, which tells files apart; rename it")
+            for field in source.schema:
+                fields[field.name] = _united(field, place, *fields.get(field.name, (field, place)))
+        first = [pa.field(file_column, pa.string())] if file_column else []
+        self.schema = pa.schema([*first, *(field for field, _ in fields.values())])
+        self._file_column = file_column
+        totals = [source.total for source in self._sources]
+        self.total = None if None in totals else sum(total or 0 for total in totals)
+
+    def batches(self) -> Iterator[tuple[Place, Batch]]:
+        """Every row of every file once, in the order of the files."""
+        for place, source in zip(self._places, self._sources, strict=True):
+            for batch in source.batches():
+                file = place.name if self._file_column else None
+                rejects = tuple(replace(reject, file=file) for reject in batch.rejects)
+                yield place, Batch(self._completed(batch.table, place), batch.rows, rejects, file)
+
+    def _completed(self, table: pa.Table, place: Place) -> pa.Table:
+        if table.schema.equals(self.schema, check_metadata=True):
+            return table
+        columns = []
+        for field in self.schema:
+            if field.name == self._file_column:
+                columns.append(pa.repeat(place.name, table.num_rows))
+            elif field.name in table.column_names:
+                columns.append(table.column(field.name).cast(field.type))
+            else:
+                columns.append(pa.nulls(table.num_rows, field.type))
+        return pa.table(columns, schema=self.schema)
+
+
+def _widen_json(sources: list[JsonLinesSource]) -> None:
+    kinds: dict[str, set[str]] = {}
+    for source in sources:
+        for name, found in source.kinds.items():
+            kinds.setdefault(name, set()).update(found)
+    for source in sources:
+        source.widen(kinds)
+
+
+def _united(field: pa.Field, place: Place, known: pa.Field, first: Place) -> tuple[pa.Field, Place]:
+    if pa.types.is_null(known.type) or known.equals(field, check_metadata=True):
+        return field, place
+    if pa.types.is_null(field.type):
+        return known, first
+    if field.type != known.type:
+        raise UserMistake(
+            f"{place}: column {field.name} is {field.type}, but {known.type} in {first}; score the two apart"
+        )
+    return known.remove_metadata(), first  # JSON in one file and plain strings in another: strings
