@@ -2,8 +2,8 @@
 
 .venv/bin/python -m experiments.benchmarks.search_minilm DATA.csv [DATA.csv ...] --out LINES.jsonl --set pooling=mean
 
-DATA.csv is what a benchmark's command wrote. A loop of its own, since most of what is tried here was not kept: length
-groups, fused AdamW, bf16. Every training appends one line to LINES.jsonl; what stands there is left out.
+DATA.csv is OUT/data.csv of a benchmark's command. A loop of its own, since most of what is tried here was not kept:
+length groups, fused AdamW, bf16. Every training appends one line to LINES.jsonl; what stands there is left out.
 """
 
 import argparse
@@ -77,9 +77,14 @@ def main() -> None:
     }
     for seed in given.seeds:
         for path in given.data:
-            if (path.stem, seed, json.dumps(changed, sort_keys=True)) in done:
+            if (path.parent.name, seed, json.dumps(changed, sort_keys=True)) in done:
                 continue
-            found = {"data": path.stem, "seed": seed, "changed": changed, **one(path, {**PLAIN, **changed}, seed)}
+            found = {
+                "data": path.parent.name,
+                "seed": seed,
+                "changed": changed,
+                **one(path, {**PLAIN, **changed}, seed),
+            }
             print(json.dumps(found), flush=True)
             with given.out.open("a", encoding="utf-8") as stream:
                 stream.write(json.dumps(found) + "\n")
