@@ -29,7 +29,7 @@ def prepare(name: str, model: TransformerModel, texts: Sequence[str], targets: S
     from ukraine_stance.scoring.engines.streams import StreamedTransformer
 
     ranges = Ranges()
-    observed = PackedBert(_network(model), ranges.observing(), torch.float32)
+    observed = PackedBert(_network(model), ranges, torch.float32)
     StreamedTransformer(model, observed, streams=1).predict(texts, targets)
     with replacing(folder / _RANGES) as path:
         save_file(ranges.as_tensors(), path)
@@ -40,8 +40,8 @@ def build(name: str, model: TransformerModel, folder: Path) -> "StreamedTransfor
     import torch
     from safetensors.torch import load_file
 
-    from ukraine_stance.scoring.engines.packed import PackedBert, float_linear
-    from ukraine_stance.scoring.engines.static_int8 import Ranges, int8_linear
+    from ukraine_stance.scoring.engines.packed import FloatingPoint, PackedBert
+    from ukraine_stance.scoring.engines.static_int8 import Ranges, StaticInt8
     from ukraine_stance.scoring.engines.streams import StreamedTransformer
 
     network = _network(model)
@@ -49,9 +49,9 @@ def build(name: str, model: TransformerModel, folder: Path) -> "StreamedTransfor
         if network.device.type != "cpu":
             raise UserMistake("torch-int8 runs on processors alone; give --engine torch-bf16 here")
         ranges = Ranges.from_tensors(load_file(folder / _RANGES))
-        return StreamedTransformer(model, PackedBert(network, int8_linear(ranges), torch.float32))
+        return StreamedTransformer(model, PackedBert(network, StaticInt8(ranges), torch.float32))
     dtype = torch.bfloat16 if name == "torch-bf16" else torch.float32
-    return StreamedTransformer(model, PackedBert(network, float_linear(dtype), dtype))
+    return StreamedTransformer(model, PackedBert(network, FloatingPoint(dtype), dtype))
 
 
 def versions() -> dict[str, str]:

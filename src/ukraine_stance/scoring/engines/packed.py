@@ -9,7 +9,7 @@ keys adds one number to every score, which the softmax takes away. With six laye
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 import torch.nn.functional as F
@@ -17,19 +17,34 @@ from torch import Tensor
 
 from ukraine_stance.errors import UserMistake
 
-Linear = Callable[[Tensor], Tensor]
-# Makes the linear map of a layer (its number) and place in it; a map at "up" ends with the layer's activation.
-MakeLinear = Callable[[int, str, Tensor, Tensor], Linear]
+Map = Callable[[Tensor], Tensor]
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """Of one linear map: weight (f, d) and bias (f,)."""
+
+    weight: Tensor
+    bias: Tensor
+
+
+class Arithmetic(Protocol):
+    """How the maps of a layer, known by its number, are computed; activations are one row a token."""
+
+    def linear(self, layer: int, place: str, weights: Weights) -> Map:
+        """The map (n, d) to (n, f) at that place of the layer."""
+
+    def feed_forward(self, layer: int, up: Weights, down: Weights) -> Map:
+        """The map (n, d) to (n, d): up, GELU, down."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Layer:
-    """Maps of one encoder layer: (n, d) to (n, 3 d), (n, d) to (n, d), (n, d) to (n, f), (n, f) to (n, d)."""
+    """Maps of one encoder layer: (n, d) to (n, 3 d), then twice (n, d) to (n, d)."""
 
-    query_key_value: Linear
-    out: Linear
-    up: Linear
-    down: Linear
+    query_key_value: Map
+    out: Map
+    feed_forward: Map
     attention_norm: torch.nn.LayerNorm
     output_norm: torch.nn.LayerNorm
 
@@ -37,11 +52,11 @@ class _Layer:
 class PackedBert:
     """Logits of token ids (n, length) and token types (n, length), all rows real tokens.
 
-    make decides how the linear maps of all layers but the last are computed; activations travel in `dtype` and the last
+    arithmetic computes the maps of all layers but the last; activations travel in `dtype` and the last
     layer is fp32. Raises UserMistake for another architecture than BERT with GELU.
     """
 
-    def __init__(self, network: Any, make: MakeLinear, dtype: torch.dtype) -> None:  # noqa: ANN401 - transformers' own
+    def __init__(self, network: Any, arithmetic: Arithmetic, dtype: torch.dtype) -> None:  # noqa: ANN401 - transformers' own
         config = network.config
         if config.model_type != "bert" or config.hidden_act != "gelu":
             raise UserMistake(
@@ -53,7 +68,9 @@ class PackedBert:
         self._device = network.device
         self._heads = config.num_attention_heads
         self._embeddings = bert.embeddings
-        self._layers = [_layer(number, layer, make, dtype) for number, layer in enumerate(bert.encoder.layer[:-1])]
+        self._layers = [
+            _layer(number, layer, arithmetic, dtype) for number, layer in enumerate(bert.encoder.layer[:-1])
+        ]
         self._last = bert.encoder.layer[-1]
         self._pooler = bert.pooler.dense
         self._classifier = network.classifier
@@ -76,7 +93,7 @@ class PackedBert:
         context = F.scaled_dot_product_attention(parts[0], parts[1], parts[2])
         context = context.transpose(1, 2).reshape(rows * length, -1)
         hidden = layer.attention_norm(layer.out(context).add_(hidden))
-        given: Tensor = layer.output_norm(layer.down(layer.up(hidden)).add_(hidden))
+        given: Tensor = layer.output_norm(layer.feed_forward(hidden).add_(hidden))
         return given
 
     def _head(self, hidden: Tensor) -> Tensor:
@@ -98,29 +115,38 @@ class PackedBert:
         return logits
 
 
-def float_linear(dtype: torch.dtype) -> MakeLinear:
+class FloatingPoint:
     """Linear maps in one floating-point type."""
 
-    def make(_layer: int, place: str, weight: Tensor, bias: Tensor) -> Linear:
-        weight, bias = weight.to(dtype), bias.to(dtype)
-        if place == "up":
-            return lambda hidden: F.gelu(F.linear(hidden, weight, bias))
+    def __init__(self, dtype: torch.dtype) -> None:
+        self._dtype = dtype
+
+    def linear(self, layer: int, place: str, weights: Weights) -> Map:
+        """The map in this type."""
+        weight, bias = weights.weight.to(self._dtype), weights.bias.to(self._dtype)
         return lambda hidden: F.linear(hidden, weight, bias)
 
-    return make
+    def feed_forward(self, layer: int, up: Weights, down: Weights) -> Map:
+        """The three steps in this type."""
+        first, second = self.linear(layer, "up", up), self.linear(layer, "down", down)
+        return lambda hidden: second(F.gelu(first(hidden)))
 
 
-def _layer(number: int, layer: Any, make: MakeLinear, dtype: torch.dtype) -> _Layer:  # noqa: ANN401
+def _layer(number: int, layer: Any, arithmetic: Arithmetic, dtype: torch.dtype) -> _Layer:  # noqa: ANN401
     attention = layer.attention.self
-    parts = (attention.query, attention.key, attention.value)
-    joined = [torch.cat([getattr(part, name).detach() for part in parts]) for name in ("weight", "bias")]
-    rest = {"out": layer.attention.output.dense, "up": layer.intermediate.dense, "down": layer.output.dense}
+    parts = [_weights(part) for part in (attention.query, attention.key, attention.value)]
+    joined = Weights(torch.cat([part.weight for part in parts]), torch.cat([part.bias for part in parts]))
     return _Layer(
-        make(number, "query_key_value", joined[0], joined[1]),
-        **{place: make(number, place, part.weight.detach(), part.bias.detach()) for place, part in rest.items()},
-        attention_norm=_norm(layer.attention.output.LayerNorm, dtype),
-        output_norm=_norm(layer.output.LayerNorm, dtype),
+        arithmetic.linear(number, "query_key_value", joined),
+        arithmetic.linear(number, "out", _weights(layer.attention.output.dense)),
+        arithmetic.feed_forward(number, _weights(layer.intermediate.dense), _weights(layer.output.dense)),
+        _norm(layer.attention.output.LayerNorm, dtype),
+        _norm(layer.output.LayerNorm, dtype),
     )
+
+
+def _weights(part: torch.nn.Linear) -> Weights:
+    return Weights(part.weight.detach(), part.bias.detach())
 
 
 def _norm(norm: torch.nn.LayerNorm, dtype: torch.dtype) -> torch.nn.LayerNorm:

@@ -13,11 +13,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ukraine_stance.scoring.engines.packed import Linear, MakeLinear
+from ukraine_stance.scoring.engines.packed import Map, Weights
 
 # The paper's migration strength: half of the difficulty goes to the weights.
 _STRENGTH = 0.5
 _SMALLEST = 1e-5
+
+# Of the inner channels, the share whose largest values are multiplied apart.
+_LARGE_ONE_IN = 64
 
 # A hint for oneDNN's choice of a kernel: about the rows of a batch.
 _ROWS = 1024
@@ -30,18 +33,19 @@ class Ranges:
     low: dict[str, Tensor] = field(default_factory=dict)
     high: dict[str, Tensor] = field(default_factory=dict)
 
-    def observing(self) -> MakeLinear:
-        """Linear maps in fp32 that widen the ranges by what they are given."""
+    def linear(self, layer: int, place: str, weights: Weights) -> Map:
+        """The map in fp32, which widens the ranges by what it is given."""
 
-        def make(layer: int, place: str, weight: Tensor, bias: Tensor) -> Linear:
-            def observed(hidden: Tensor) -> Tensor:
-                self._widen(_key(layer, place), hidden)
-                mapped = F.linear(hidden, weight, bias)
-                return F.gelu(mapped) if place == "up" else mapped
+        def observed(hidden: Tensor) -> Tensor:
+            self._widen(_key(layer, place), hidden)
+            return F.linear(hidden, weights.weight, weights.bias)
 
-            return observed
+        return observed
 
-        return make
+    def feed_forward(self, layer: int, up: Weights, down: Weights) -> Map:
+        """The three steps in fp32, observed twice."""
+        first, second = self.linear(layer, "up", up), self.linear(layer, "down", down)
+        return lambda hidden: second(F.gelu(first(hidden)))
 
     def as_tensors(self) -> dict[str, Tensor]:
         """For a safetensors file."""
@@ -60,23 +64,49 @@ class Ranges:
         self.high[name] = torch.maximum(self.high[name], high) if name in self.high else high
 
 
-def int8_linear(ranges: Ranges) -> MakeLinear:
-    """Linear maps in int8 that take and give fp32; "up" gives uint8 after its GELU, which "down" takes."""
+class StaticInt8:
+    """Linear maps in int8 that take and give fp32, with steps from ranges that were observed."""
 
-    def make(layer: int, place: str, weight: Tensor, bias: Tensor) -> Linear:
-        low, high = ranges.low[_key(layer, place)], ranges.high[_key(layer, place)]
-        if place == "down":
-            product = _Product(weight, bias, _steps(low, high))
-            return lambda quantised: product(quantised, torch.float32, "none", (1.0, 0))
-        smoothing = _smoothing(weight, low, high)
-        steps = _steps(low / smoothing, high / smoothing)
-        product, factors = _Product(weight * smoothing, bias, steps), 1 / (smoothing * steps[0])
-        if place == "up":
-            raised = _steps(ranges.low[_key(layer, "down")], ranges.high[_key(layer, "down")])
-            return lambda hidden: product(_quantised(hidden, factors, steps[1]), torch.uint8, "gelu", raised)
-        return lambda hidden: product(_quantised(hidden, factors, steps[1]), torch.float32, "none", (1.0, 0))
+    def __init__(self, ranges: Ranges) -> None:
+        self._ranges = ranges
 
-    return make
+    def linear(self, layer: int, place: str, weights: Weights) -> Map:
+        """Quantise, multiply, give fp32."""
+        quantised, product = self._entering(layer, place, weights)
+        return lambda hidden: product(quantised(hidden), torch.float32, "none", (1.0, 0))
+
+    def feed_forward(self, layer: int, up: Weights, down: Weights) -> Map:
+        """Up and GELU give uint8, which down takes; a few channels hold more than that and bring the rest in fp32.
+
+        What GELU gives lies near 0 but for a few channels that are ten times as large; one step size for all would
+        round most of it away. uint8 ends where all other channels do, and what the few have beyond is multiplied apart.
+        """
+        quantised, first = self._entering(layer, "up", up)
+        low, high = (ends[_key(layer, "down")] for ends in (self._ranges.low, self._ranges.high))
+        large = high.topk(len(high) // _LARGE_ONE_IN).indices
+        steps = _steps(low, high.index_fill(0, large, 0.0))
+        most = (255 - steps[1]) * steps[0]
+        second = _Product(down.weight, down.bias, steps)
+        up_large, bias_large, down_large = up.weight[large], up.bias[large], down.weight[:, large].t().contiguous()
+
+        def forward(hidden: Tensor) -> Tensor:
+            raised = first(quantised(hidden), torch.uint8, "gelu", steps)
+            beyond = F.gelu(F.linear(hidden, up_large, bias_large)).sub_(most).clamp_(min=0)
+            return second(raised, torch.float32, "none", (1.0, 0)).addmm_(beyond, down_large)
+
+        return forward
+
+    def _entering(self, layer: int, place: str, weights: Weights) -> "tuple[Map, _Product]":
+        """How fp32 activations become uint8 there, and the product that takes them."""
+        low, high = (ends[_key(layer, place)] for ends in (self._ranges.low, self._ranges.high))
+        smoothing = _smoothing(weights.weight, low, high)
+        size, zero = _steps(low / smoothing, high / smoothing)
+        factors, offset = 1 / (smoothing * size), torch.tensor(zero + 0.5)  # a half, since the conversion cuts
+
+        def quantised(hidden: Tensor) -> Tensor:
+            return torch.addcmul(offset, hidden, factors).clamp_(0, 255).to(torch.uint8)
+
+        return quantised, _Product(weights.weight * smoothing, weights.bias, (size, zero))
 
 
 class _Product:
@@ -97,12 +127,6 @@ class _Product:
             given, *self._steps, self._weight, self._scales, self._zeros, self._bias, *steps, kind, after, [], "none"
         )
         return product
-
-
-def _quantised(hidden: Tensor, factors: Tensor, zero: int) -> Tensor:
-    """Activations (n, d) as uint8: rounded by adding a half, since the conversion cuts."""
-    offset = torch.tensor(zero + 0.5)
-    return torch.addcmul(offset, hidden, factors).clamp_(0, 255).to(torch.uint8)
 
 
 def _steps(low: Tensor, high: Tensor) -> tuple[float, int]:
