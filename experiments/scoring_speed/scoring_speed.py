@@ -25,7 +25,7 @@ from ukraine_stance.corpus.dataset import read_built
 from ukraine_stance.labels import TARGET
 from ukraine_stance.project import Project
 from ukraine_stance.scoring.engines import ENGINES, behind
-from ukraine_stance.scoring.engines.admission import crossed
+from ukraine_stance.scoring.engines.admission import crossed, read
 
 PIPELINE = "transformers.pipeline"
 
@@ -40,7 +40,8 @@ def main() -> None:
     texts = list(crossed(tuple(statements), arguments.statements))
     np.random.default_rng(0).shuffle(texts)
     pq.write_table(pa.table({"text": texts[: arguments.statements]}), arguments.out / "statements.parquet")
-    admitted = [name for name in ENGINES if (arguments.run / "engines" / name / "admission.json").is_file()]
+    measured = [found for name in ENGINES if (found := read(arguments.run / "engines" / name))]
+    admitted = [found.engine for found in measured if not found.faults]
     rows = []
     for number in range(arguments.rounds):
         for way in (PIPELINE, "torch", *admitted):
