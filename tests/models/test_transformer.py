@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
+from tempfile import mkdtemp
 from typing import Any
 
 import numpy as np
@@ -64,7 +65,7 @@ def _change_weights(folder: Path, change: Callable[[dict[str, np.ndarray]], dict
 
 
 def _fit(model: TransformerModel, data: LabelledTexts, folder: Path) -> FitReport:
-    return model.fit(data, data, folder / "checkpoints")
+    return model.fit(data, data, Path(mkdtemp(dir=folder)))  # another one each time: what is in one would be resumed
 
 
 def _scored_epochs(monkeypatch: pytest.MonkeyPatch, scores: list[float]) -> None:
