@@ -153,12 +153,8 @@ def resuming(folder: Path) -> str:
 def refuse_unfinished(folder: Path) -> None:
     """Raise UserMistake, with the command that goes on, where the folder is a run that has not come to its end."""
     if is_begun(folder):
-        state = (
-            "it is being trained, wait for it"
-            if has_writer(folder)
-            else f"did not finish; go on with: {resuming(folder)}"
-        )
-        raise UserMistake(f"{folder}: this run {state}")
+        onward = "it is being trained, wait for it" if has_writer(folder) else f"go on with: {resuming(folder)}"
+        raise UserMistake(f"{folder}: this run did not finish; {onward}")
 
 
 def open_begun(folder: Path) -> Run:

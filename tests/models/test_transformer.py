@@ -291,6 +291,56 @@ def test_training_stops_when_patience_is_spent(
     assert dict(report.facts)["best_epoch"] == 1
 
 
+@pytest.mark.parametrize("place", ["_keep_best", "_macro_f1"])
+def test_an_interrupted_training_goes_on_in_its_workspace_and_keeps_its_patience(
+    new_transformer: NewModel, toy: LabelledTexts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    settings = {"epochs": 9, "patience": 2, "learning_rate": 1e-9, "checkpoint_steps": 4}  # no epoch is better
+    whole = new_transformer(**settings)
+    report = whole.fit(toy, toy, tmp_path / "whole")
+    assert [entry["epoch"] for entry in report.history] == [1, 2, 3]
+    calls = iter([None, None, KeyboardInterrupt] if place == "_macro_f1" else [KeyboardInterrupt])
+    there = getattr(finetuning, place)
+
+    def interrupted(*arguments: Any) -> Any:
+        if next(calls, None):
+            raise KeyboardInterrupt
+        return there(*arguments)
+
+    monkeypatch.setattr(finetuning, place, interrupted)
+    resumed = new_transformer(**settings)
+    with pytest.raises(KeyboardInterrupt):
+        resumed.fit(toy, toy, tmp_path / "interrupted")
+    assert resumed.fit(toy, toy, tmp_path / "interrupted") == report
+    assert resumed.fingerprint() == whole.fingerprint()
+
+
+def test_a_workspace_of_another_training_is_refused(
+    new_transformer: NewModel, toy: LabelledTexts, tmp_path: Path
+) -> None:
+    new_transformer(epochs=1).fit(toy, toy, tmp_path / "workspace")
+    with pytest.raises(UserMistake, match=r"settings\.epochs: 1 there, 2 here"):
+        new_transformer(epochs=2).fit(toy, toy, tmp_path / "workspace")
+    with pytest.raises(UserMistake, match="other data"):
+        new_transformer(epochs=1).fit(toy.rows(np.arange(35)), toy, tmp_path / "workspace")
+
+
+def test_strict_training_refuses_what_gives_other_bits_and_ends_with_the_training(
+    new_transformer: NewModel, toy: LabelledTexts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = []
+    score = finetuning._macro_f1
+
+    def spy(prediction: Any) -> dict[str, float]:
+        seen.append(torch.are_deterministic_algorithms_enabled())
+        return score(prediction)
+
+    monkeypatch.setattr(finetuning, "_macro_f1", spy)
+    for reproducible in ("strict", "seeded"):
+        _fit(new_transformer(epochs=1, reproducible=reproducible), toy, tmp_path)
+    assert seen == [True, False] and not torch.are_deterministic_algorithms_enabled()
+
+
 def test_training_and_scoring_leave_stdout_to_results(
     new_transformer: NewModel, toy: LabelledTexts, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
