@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from safetensors.numpy import load_file, save_file
 from transformers import AutoModel, AutoModelForSequenceClassification, Trainer, TrainingArguments
 
@@ -313,6 +315,31 @@ def test_an_interrupted_training_goes_on_in_its_workspace_and_keeps_its_patience
         resumed.fit(toy, toy, tmp_path / "interrupted")
     assert resumed.fit(toy, toy, tmp_path / "interrupted") == report
     assert resumed.fingerprint() == whole.fingerprint()
+
+
+@given(lengths=st.lists(st.integers(2, 40), min_size=1, max_size=200), size=st.integers(1, 32), epoch=st.integers(0, 5))
+def test_an_epoch_holds_every_row_once_whatever_came_before(lengths: list[int], size: int, epoch: int) -> None:
+    batches = finetuning.LengthGroupedBatches(lengths, size, seed=4)
+    batches.epoch = epoch
+    found = list(batches)
+    assert sorted(row for batch in found for row in batch) == list(range(len(lengths)))
+    assert len(found) == len(batches) and sorted(map(len, found))[1:] == [size] * (len(found) - 1)
+    list(batches)  # a pass more
+    other = finetuning.LengthGroupedBatches(lengths, size, seed=4)
+    other.epoch = epoch
+    assert list(other) == found
+
+
+def test_batches_hold_rows_of_near_length_in_an_order_of_their_own_each_epoch() -> None:
+    lengths = np.random.default_rng(0).integers(5, 60, 400)
+    batches = finetuning.LengthGroupedBatches(lengths.tolist(), 16, seed=1)
+    first = list(batches)
+    padded = sum(len(batch) * lengths[batch].max() for batch in first)
+    assert padded < 1.25 * lengths.sum()  # 1.8 in random order
+    means = [lengths[batch].mean() for batch in first]
+    assert means != sorted(means) and means != sorted(means, reverse=True)
+    batches.epoch = 1
+    assert {frozenset(batch) for batch in first}.isdisjoint(frozenset(batch) for batch in batches)
 
 
 def test_a_workspace_of_another_training_is_refused(

@@ -5,7 +5,7 @@ Imported lazily by transformer.py alone, so torch may stand at the top.
 
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -45,6 +45,11 @@ Rows = list[dict[str, Any]]
 # A training that is done: the weights of its best epoch, and what is told of it.
 _FINISHED = "finished"
 _REPORT = "report.json"
+
+# Batches sorted by length together at most, and pools at least: the larger the pools the less is padding, but where all
+# rows are one pool the same ones meet in every epoch.
+_POOLED_BATCHES = 50
+_POOLS = 4
 
 LossFunction = Callable[[Any, torch.Tensor, torch.Tensor | int | None], torch.Tensor]
 
@@ -100,14 +105,15 @@ def _train(
     checkpoints.drop_after(workspace, reached.step if reached else 0)
     if reached and reached.ended:  # the Trainer would begin one more epoch
         return _history(TrainerState.load_from_json(str(reached.folder / "trainer_state.json")))
-    batches = ShuffledBatches(len(rows.train), settings.batch_size, settings.seed)
+    lengths = [len(row["input_ids"]) for row in rows.train]
+    batches = LengthGroupedBatches(lengths, settings.batch_size, settings.seed)
     trainer = _Trainer(
         batches,
         model=network,
         args=_arguments(settings, bf16, workspace),
         data_collator=DataCollatorWithPadding(tokenizer),
         train_dataset=rows.train,
-        eval_dataset=rows.validation,
+        eval_dataset=sorted(rows.validation, key=lambda row: len(row["input_ids"])),  # little padding
         compute_loss_func=weighted_loss(rows.class_weights),
         compute_metrics=_macro_f1,
         callbacks=[EarlyStoppingCallback(settings.patience), _Checkpoints(batches, settings.checkpoint_steps), _Bar()],
@@ -283,29 +289,36 @@ class _Bar(TrainerCallback):
         self._open.close()
 
 
-class ShuffledBatches(Sampler[list[int]]):
-    """Row numbers of each batch of an epoch, a function of seed and epoch alone: any epoch can be entered anywhere.
+class LengthGroupedBatches(Sampler[list[int]]):
+    """Row numbers of each batch of an epoch: rows of near lengths, so that little is padding, in random order.
 
-    `epoch`, from 0, is set before each pass; the last batch may be smaller.
+    Rows are shuffled, sorted by length inside pools of many batches, cut into batches, and the batches shuffled, all as
+    a function of seed and epoch alone: any epoch can be entered at any batch. lengths are in tokens; `epoch`, from 0,
+    is set before each pass; one batch may be smaller than the others.
     """
 
-    def __init__(self, rows: int, batch_size: int, seed: int) -> None:
-        self._rows, self._batch_size, self._seed = rows, batch_size, seed
+    def __init__(self, lengths: Sequence[int], batch_size: int, seed: int) -> None:
+        self._lengths, self._batch_size, self._seed = np.asarray(lengths), batch_size, seed
         self.epoch = 0
 
     def __len__(self) -> int:
-        return -(-self._rows // self._batch_size)
+        return -(-len(self._lengths) // self._batch_size)
 
     def __iter__(self) -> Iterator[list[int]]:
-        order = np.random.default_rng((self._seed, self.epoch)).permutation(self._rows).tolist()
-        for at in range(0, self._rows, self._batch_size):
-            yield order[at : at + self._batch_size]
+        random = np.random.default_rng((self._seed, self.epoch))
+        order = random.permutation(len(self._lengths))
+        pool = self._batch_size * max(1, min(_POOLED_BATCHES, len(order) // (_POOLS * self._batch_size)))
+        pools = [order[at : at + pool] for at in range(0, len(order), pool)]
+        grouped = np.concatenate([rows[np.argsort(self._lengths[rows], kind="stable")] for rows in pools])
+        batches = [grouped[at : at + self._batch_size] for at in range(0, len(grouped), self._batch_size)]
+        for number in random.permutation(len(batches)):
+            yield batches[number].tolist()
 
 
 class _Trainer(Trainer):
     """The Trainer on batches of ours, in the order that they come."""
 
-    def __init__(self, batches: ShuffledBatches, **named: Any) -> None:  # noqa: ANN401
+    def __init__(self, batches: LengthGroupedBatches, **named: Any) -> None:  # noqa: ANN401
         self._batches = batches
         super().__init__(**named)
 
@@ -321,7 +334,7 @@ class _Trainer(Trainer):
 class _Checkpoints(TrainerCallback):
     """A checkpoint every so many steps of an epoch besides the one at its end; each sealed before an older one goes."""
 
-    def __init__(self, batches: ShuffledBatches, every: int) -> None:
+    def __init__(self, batches: LengthGroupedBatches, every: int) -> None:
         self._batches, self._every = batches, every
 
     def on_epoch_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:  # noqa: ANN401
