@@ -54,6 +54,8 @@ class TransformerSettings:
     patience: int
     precision: Literal["auto", "fp32", "bf16"]
     seed: int
+    reproducible: Literal["strict", "seeded"] = "strict"
+    checkpoint_steps: int = 500
 
 
 class TransformerModel:
@@ -69,7 +71,10 @@ class TransformerModel:
     def fit(
         self, train: LabelledTexts, validation: LabelledTexts, workspace: Path, watch: Watch | None = None
     ) -> FitReport:
-        """Fine-tune on `train`, keep the epoch with the best macro-F1 on `validation`."""
+        """Fine-tune on `train`, keep the epoch with the best macro-F1 on `validation`.
+
+        What was begun in the workspace goes on there.
+        """
         _quiet()
         from ukraine_stance.models import finetuning
 
