@@ -18,7 +18,7 @@ FLOORS = (
     ("config", "corpus"),
     ("models", "calibration", "classifier"),
     ("evaluation", "fitting", "runs", "rounds", "tracking", "mlflow_model"),
-    ("train", "cross_validate", "evaluate", "promote", "suggest", "scoring"),
+    ("train", "cross_validate", "evaluate", "promote", "suggest", "sweep", "scoring"),
     ("cli",),
 )
 ROOMS = [room for floor in FLOORS for room in floor]

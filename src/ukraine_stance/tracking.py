@@ -7,7 +7,7 @@ import math
 import os
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -31,6 +31,7 @@ _TRAINING = {"mlflow.experimentKind": "custom_model_development"}
 _PUBLISHED = "stance.published"
 # Whether `stance train --resume` goes on with a run that ended without a result.
 _RESUMABLE = "stance.resumable"
+_TRIAL = "stance.trial"
 # The alias of the registry that names the model in use.
 CHAMPION = "champion"
 # Characters of a tag's value that every registry takes; this one's own limit is 100,000, that of older servers this.
@@ -186,6 +187,52 @@ def publish_cross_validation(project: Project, run: Run, config: dict[str, Any],
         for path in (run.config, run.provenance, run.predictions, results):
             client.log_artifact(mirror.run_id, str(path))
         client.log_artifacts(mirror.run_id, str(run.evaluation), run.evaluation.name)
+        _close(client, run, mirror)
+        return mirror
+
+
+def publish_sweep(
+    project: Project,
+    run: Run,
+    config: dict[str, Any],
+    trials: Sequence[tuple[int, dict[str, str], float | None, bool]],
+    best_config: Path,
+) -> Mirror:
+    """Send a sweep: a parent run with its files, and a child for each trial (number, values, score, pruned).
+
+    config is the experiment's, as plain values. Again sends only the trials that are not there yet. Raises ServiceGone
+    as `publish` does.
+    """
+    from mlflow.entities import Metric
+
+    with _client(project) as client:
+        mirror = _mirror(client, project, run, {**config, "name": f"sweep-{config['name']}"})
+        provenance = read_json(run.provenance)
+        seconds = int(provenance["started_unix"] * 1000)
+        experiment = client.get_run(mirror.run_id).info.experiment_id
+        of_parent = f"tags.`mlflow.parentRunId` = '{mirror.run_id}'"
+        there = {one.data.tags.get(_TRIAL) for one in client.search_runs([experiment], of_parent, max_results=50_000)}
+        for number, values, score, pruned in trials:
+            if str(number) in there:
+                continue
+            child = client.create_run(
+                experiment, tags={"mlflow.parentRunId": mirror.run_id}, run_name=f"trial-{number}"
+            )
+            scores = [] if score is None else [Metric("validation.macro_f1", score, seconds, 0)]
+            tags = {"stance.pruned": str(pruned).lower(), _TRIAL: str(number)}
+            _log(client, Mirror(mirror.uri, child.info.run_id), values, scores, tags)
+            client.set_terminated(child.info.run_id, "FINISHED")
+        reached = [score for _, _, score, pruned in trials if score is not None and not pruned]
+        best = [Metric("best.validation.macro_f1", max(reached), seconds, len(trials))] if reached else []
+        tags = {
+            "stance.run_folder": run.folder.name,
+            "stance.data_sha256": provenance["data"]["sha256"],
+            "mlflow.source.name": "stance sweep",
+            "mlflow.source.git.commit": provenance["commit"] or "",
+        }
+        _log(client, mirror, dict(_flat(config)), best, tags)
+        for path in (run.config, run.provenance, best_config):
+            client.log_artifact(mirror.run_id, str(path))
         _close(client, run, mirror)
         return mirror
 

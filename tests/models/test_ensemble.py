@@ -24,7 +24,7 @@ class _Remembers:
     family: ClassVar[str] = "remembers"
     fitted: ClassVar[list[set[str]]] = []
 
-    def fit(self, train: LabelledTexts, validation: LabelledTexts, workspace: Path) -> FitReport:
+    def fit(self, train: LabelledTexts, validation: LabelledTexts, workspace: Path, watch: object = None) -> FitReport:
         self._known = dict(zip(train.texts, train.gold, strict=True))
         self.fitted.append(set(train.texts))
         return FitReport(facts=(("known", len(self._known)),))

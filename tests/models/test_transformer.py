@@ -465,3 +465,18 @@ def test_an_explanation_counts_the_target(trained: tuple[Path, dict[str, Any]]) 
     model = TransformerModel.load(*trained)
     one, other = model.explain(["we refuse aid"] * 2, [TARGET, "tanks"], [1, 1])
     assert one.score != pytest.approx(other.score, abs=1e-4)
+
+
+def test_whoever_watches_is_told_of_every_epoch_and_can_end_it(
+    new_transformer: Callable[..., TransformerModel], toy: LabelledTexts, tmp_path: Path
+) -> None:
+    told: list[tuple[int, float]] = []
+    report = new_transformer().fit(toy, toy, tmp_path / "one", lambda epoch, score: told.append((epoch, score)))
+    assert told == [(entry["epoch"], entry["validation_macro_f1"]) for entry in report.history]
+
+    def stop(epoch: int, score: float) -> None:
+        if epoch == 2:
+            raise InterruptedError
+
+    with pytest.raises(InterruptedError):
+        new_transformer().fit(toy, toy, tmp_path / "two", stop)

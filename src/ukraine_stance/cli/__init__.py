@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from ukraine_stance.cli import configs, cross_validation, data, models, promotion
+from ukraine_stance.cli import configs, cross_validation, data, models, promotion, sweeping
 from ukraine_stance.errors import StanceError
 
 # What Typer makes of Ctrl-C.
@@ -23,6 +23,7 @@ app.add_typer(configs.app, name="config")
 app.add_typer(models.app)
 app.add_typer(promotion.app)
 app.add_typer(cross_validation.app)
+app.add_typer(sweeping.app)
 
 
 def main() -> None:

@@ -25,6 +25,7 @@ from ukraine_stance.models.protocol import (
     LabelledTexts,
     Prediction,
     StanceModel,
+    Watch,
     read_settings,
 )
 from ukraine_stance.models.tfidf import TfidfModel
@@ -78,7 +79,9 @@ class EnsembleModel:
         self._members = list(members)
         self._weights = weights
 
-    def fit(self, train: LabelledTexts, validation: LabelledTexts, workspace: Path) -> FitReport:
+    def fit(
+        self, train: LabelledTexts, validation: LabelledTexts, workspace: Path, watch: Watch | None = None
+    ) -> FitReport:
         """Learn the weights from out-of-fold answers of the members, then the members from all of `train`.
 
         No group of `train` is divided. Raises UserMistake when a part of `train` lacks a label, ValueError when `train`

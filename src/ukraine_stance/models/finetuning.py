@@ -34,7 +34,7 @@ from ukraine_stance.files import read_json, sha256_file, sha256_json, write_json
 from ukraine_stance.labels import ORDER
 from ukraine_stance.models import checkpoints
 from ukraine_stance.models.network import read_network
-from ukraine_stance.models.protocol import FitReport, FloatArray
+from ukraine_stance.models.protocol import FitReport, FloatArray, Watch
 from ukraine_stance.progress import Advance, bar
 
 if TYPE_CHECKING:
@@ -69,12 +69,14 @@ def finetune(
     rows: TrainingRows,
     tokenizer: Any,  # noqa: ANN401 - transformers is half typed
     workspace: Path,
+    watch: Watch | None = None,
 ) -> tuple[Any, FitReport]:
     """Train all layers, and a fresh head where the checkpoint has none for three labels.
 
-    The network returned is the one of the best epoch on validation macro-F1. A training that was begun in the workspace
-    goes on there, to the bits that it would have had without the interruption. Raises UserMistake when the checkpoint
-    lacks weights below its head or reads fewer tokens than asked for, or the workspace holds another training.
+    The network returned is the one of the best epoch on validation macro-F1; watch is told each epoch's. A training
+    that was begun in the workspace goes on there, to the bits that it would have had without the interruption. Raises
+    UserMistake when the checkpoint lacks weights below its head or reads fewer tokens than asked for, or the workspace
+    holds another training.
     """
     set_seed(settings.seed)
     network = _network(source, settings.max_tokens)
@@ -83,7 +85,7 @@ def finetune(
     finished = workspace / _FINISHED
     if not checkpoints.is_whole(finished):
         with _deterministic(settings.reproducible == "strict"):
-            history = _train(network, settings, rows, tokenizer, bf16, workspace)
+            history = _train(network, settings, rows, tokenizer, bf16, workspace, watch)
         best = max(history, key=lambda entry: entry["validation_macro_f1"])
         facts = {"best_epoch": best["epoch"], "precision": _precision(bf16), "threads": torch.get_num_threads()}
         _keep_best(workspace, finished, {"history": history, "facts": facts})
@@ -99,6 +101,7 @@ def _train(
     tokenizer: Any,  # noqa: ANN401
     bf16: bool,
     workspace: Path,
+    watch: Watch | None,
 ) -> list[dict[str, float]]:
     """Train to the end from the newest whole checkpoint, else from the beginning; gives the figures of each epoch."""
     reached = checkpoints.newest(workspace)
@@ -116,7 +119,12 @@ def _train(
         eval_dataset=sorted(rows.validation, key=lambda row: len(row["input_ids"])),  # little padding
         compute_loss_func=weighted_loss(rows.class_weights),
         compute_metrics=_macro_f1,
-        callbacks=[EarlyStoppingCallback(settings.patience), _Checkpoints(batches, settings.checkpoint_steps), _Bar()],
+        callbacks=[
+            EarlyStoppingCallback(settings.patience),
+            _Checkpoints(batches, settings.checkpoint_steps),
+            _Bar(),
+            *([_Watched(watch)] if watch else []),
+        ],
     )
     trainer.remove_callback(PrinterCallback)  # both print on stdout, which belongs to results
     trainer.remove_callback(ProgressCallback)
@@ -269,6 +277,23 @@ def _macro_f1(prediction: EvalPrediction) -> dict[str, float]:
     gold = np.asarray(prediction.label_ids)
     labels = list(range(len(ORDER)))
     return {"macro_f1": float(f1_score(gold, columns, labels=labels, average="macro", zero_division=0))}
+
+
+class _Watched(TrainerCallback):
+    """Tells somebody outside how each epoch went."""
+
+    def __init__(self, watch: Watch) -> None:
+        self._watch = watch
+
+    def on_evaluate(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        metrics: dict[str, float],
+        **_: Any,  # noqa: ANN401
+    ) -> None:
+        self._watch(round(state.epoch or 0), metrics["eval_macro_f1"])
 
 
 class _Bar(TrainerCallback):

@@ -17,7 +17,7 @@ from sklearn.pipeline import FeatureUnion, Pipeline
 from ukraine_stance.errors import UserMistake
 from ukraine_stance.labels import ORDER
 from ukraine_stance.models.contributions import explain_linear
-from ukraine_stance.models.protocol import Explanation, FitReport, LabelledTexts, Prediction, read_settings
+from ukraine_stance.models.protocol import Explanation, FitReport, LabelledTexts, Prediction, Watch, read_settings
 
 _FILE = "model.skops"
 
@@ -45,7 +45,9 @@ class TfidfModel:
         self._settings = settings
         self._pipeline = pipeline
 
-    def fit(self, train: LabelledTexts, validation: LabelledTexts, workspace: Path) -> FitReport:
+    def fit(
+        self, train: LabelledTexts, validation: LabelledTexts, workspace: Path, watch: Watch | None = None
+    ) -> FitReport:
         """Fit features and weights on `train` alone; nothing random is involved.
 
         Raises UserMistake when the settings leave no term of the training statements, ValueError when a stance has no

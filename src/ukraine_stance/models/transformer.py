@@ -21,6 +21,7 @@ from ukraine_stance.models.protocol import (
     FloatArray,
     LabelledTexts,
     Prediction,
+    Watch,
     read_settings,
 )
 from ukraine_stance.models.weights import locate
@@ -67,7 +68,9 @@ class TransformerModel:
         self._network = network
         self._tokenizer = tokenizer
 
-    def fit(self, train: LabelledTexts, validation: LabelledTexts, workspace: Path) -> FitReport:
+    def fit(
+        self, train: LabelledTexts, validation: LabelledTexts, workspace: Path, watch: Watch | None = None
+    ) -> FitReport:
         """Fine-tune on `train`, keep the epoch with the best macro-F1 on `validation`.
 
         What was begun in the workspace goes on there.
@@ -79,7 +82,7 @@ class TransformerModel:
         self._tokenizer = read_tokenizer(source)
         weights = balanced_class_weights(train.gold) if self._settings.class_weights == "balanced" else None
         rows = finetuning.TrainingRows(self._encode(train), self._encode(validation), weights)
-        self._network, report = finetuning.finetune(source, self._settings, rows, self._tokenizer, workspace)
+        self._network, report = finetuning.finetune(source, self._settings, rows, self._tokenizer, workspace, watch)
         return report
 
     def predict(self, texts: Sequence[str], targets: Sequence[str]) -> Prediction:
