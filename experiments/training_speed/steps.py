@@ -3,10 +3,10 @@
     python experiments/training_speed/steps.py --steps 25 --rounds 4
 
 The first way is what transformers' example script does where nothing is set: every example padded to 128 tokens,
-batches of 8 in random order, fp32. None of its code is here; the Trainer underneath is the same. The others are ours: dynamic
-padding, batches of 16, bf16 where the machine has it; in random order, as before, and grouped by length. Nothing is
-evaluated or saved while the clock runs. Beside each stands the floor: the operations that its tokens need without
-padding (counted by torch) at the rate that one large matrix product reaches here.
+batches of 8 in random order, fp32. None of its code is here; the Trainer underneath is the same. The others are ours:
+dynamic padding, batches of 16, bf16 where the machine has it; in random order, as before, and grouped by length.
+Nothing is evaluated or saved while the clock runs. Beside each stands the floor: the operations that its tokens need
+without padding (counted by torch) at the rate that one large matrix product reaches here.
 """
 
 import argparse

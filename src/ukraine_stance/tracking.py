@@ -29,9 +29,9 @@ _MODEL_NAME = "stance-model"
 # Lets MLflow's page open on the training runs instead of on traces.
 _TRAINING = {"mlflow.experimentKind": "custom_model_development"}
 _PUBLISHED = "stance.published"
-_TRIAL = "stance.trial"
 # Whether `stance train --resume` goes on with a run that ended without a result.
 _RESUMABLE = "stance.resumable"
+_TRIAL = "stance.trial"
 # The alias of the registry that names the model in use.
 CHAMPION = "champion"
 # Characters of a tag's value that every registry takes; this one's own limit is 100,000, that of older servers this.

@@ -121,9 +121,9 @@ def _train(
         compute_metrics=_macro_f1,
         callbacks=[
             EarlyStoppingCallback(settings.patience),
-            *([_Watched(watch)] if watch else []),
             _Checkpoints(batches, settings.checkpoint_steps),
             _Bar(),
+            *([_Watched(watch)] if watch else []),
         ],
     )
     trainer.remove_callback(PrinterCallback)  # both print on stdout, which belongs to results
