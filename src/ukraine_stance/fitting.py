@@ -45,7 +45,7 @@ def fit(
     report = model.fit(taught, tuned_on, workspace, watch)
     calibration = _calibrate(model, tuned_on, config.abstention)
     trained_on = {"data": config.data.model_dump(mode="json"), "seed": config.seed, "sha256": data_sha256}
-    saved = classifier.save(model, calibration, trained_on, folder)
+    saved = classifier.save(model, calibration, trained_on, folder, taught.targets)
     facts = {**dict(report.facts), "temperature": float(np.round(calibration.temperature, 4))}
     if calibration.choice is not None:
         facts["abstention"] = {"threshold": calibration.threshold, **asdict(calibration.choice)}
