@@ -105,6 +105,13 @@ class TransformerModel:
                 advance(len(rows))
         return Prediction(probabilities, truncated)
 
+    @property
+    def network(self) -> Any:  # noqa: ANN401
+        """The network in the library's form, fp32. Raises RuntimeError before `fit` or `load`."""
+        if self._network is None:
+            raise RuntimeError("the model is neither fitted nor loaded")
+        return self._network
+
     def explain(self, texts: Sequence[str], targets: Sequence[str], columns: Sequence[int]) -> list[Explanation]:
         """Occlusion word by word: one pass of the network for each, so dozens of times the cost of `predict`.
 
