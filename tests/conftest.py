@@ -1,5 +1,7 @@
 """What several rooms test with: a tiny random network, statements that are easy to tell apart, MLflow servers."""
 
+import contextlib
+import logging
 import os
 import signal
 import socket
@@ -9,13 +11,16 @@ import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from io import StringIO
 from itertools import product
 from pathlib import Path
 from string import ascii_lowercase
+from unittest.mock import patch
 
 import numpy as np
 import pytest
 
+from ukraine_stance import cli
 from ukraine_stance.labels import TARGET
 from ukraine_stance.models import EnsembleModel, TfidfModel, TransformerModel
 from ukraine_stance.models.ensemble import EnsembleSettings
@@ -32,6 +37,36 @@ _WORDS = (
     ("we refuse", "they block", "the deputy rejects"),
     ("the ministers met about", "the report counts", "the paper lists"),
 )
+
+
+@pytest.fixture(scope="session")
+def stance() -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Runs the command in a folder, `cwd`, and tells its exit code and words.
+
+    In this process: each start of a new one costs seconds of imports. What the command sets for its own process ends
+    with the call.
+    """
+
+    def run(*words: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
+        command, out, err, code = ["stance", *map(str, words)], StringIO(), StringIO(), 0
+        handlers = logging.root.handlers[:]
+        logging.root.handlers.clear()  # the command makes its own, on the stderr that it finds
+        try:
+            with (
+                contextlib.chdir(cwd),
+                contextlib.redirect_stdout(out),
+                contextlib.redirect_stderr(err),
+                patch.object(sys, "argv", command),
+                patch.dict(os.environ),
+            ):
+                cli.main()
+        except SystemExit as ended:
+            code = int(ended.code or 0)
+        finally:
+            logging.root.handlers[:] = handlers
+        return subprocess.CompletedProcess(command, code, out.getvalue(), err.getvalue())
+
+    return run
 
 
 @pytest.fixture(scope="session")

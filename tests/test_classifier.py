@@ -19,7 +19,7 @@ from ukraine_stance.errors import UserMistake
 from ukraine_stance.files import sha256_file
 from ukraine_stance.labels import ORDER, TARGET
 from ukraine_stance.models import TfidfModel, TransformerModel
-from ukraine_stance.models.protocol import LabelledTexts, Prediction
+from ukraine_stance.models.protocol import LabelledTexts, Prediction, StanceModel
 from ukraine_stance.models.tfidf import TfidfSettings
 
 TEXTS = ["we will send tanks", "we refuse aid", "the ministers met about aid"]
@@ -382,6 +382,65 @@ def test_an_explanation_is_toward_the_target_asked_for(
 ) -> None:
     model = new_transformer(epochs=1)
     model.fit(toy, toy, tmp_path)
-    stance = StanceClassifier(model, Calibration(), "m", target="aid")
+    stance = StanceClassifier(model, Calibration(), "m", ("aid",))
     own, asked, other = (stance.explain(TEXTS[:1], targets)[0].score for targets in (None, ["aid"], ["tanks"]))
     assert own == asked != other
+
+
+def _of_targets(model: StanceModel, *targets: str) -> StanceClassifier:
+    return StanceClassifier(model, Calibration(), "x", targets)
+
+
+def test_a_column_target_says_what_each_row_is_asked_about(two_sided: TfidfModel) -> None:
+    known = _of_targets(two_sided, "one side", "the other side")
+    rows = pd.DataFrame({"text": ["we will send tanks"] * 2, "target": ["one side", "the other side"]})
+    assert list(known.predict(rows)["stance"]) == ["favor", "against"]
+
+
+@pytest.mark.parametrize(
+    "statements", [["we will send tanks"], pd.DataFrame({"text": ["we will send tanks"] * 2, "target": ["a", None]})]
+)
+def test_a_model_of_several_targets_wants_each_statement_to_name_one(
+    two_sided: TfidfModel, statements: list[str] | pd.DataFrame
+) -> None:
+    with pytest.raises(UserMistake, match=r"the model learned 6 targets \(a, b, c, d, e \.\.\.\): name one"):
+        _of_targets(two_sided, *"abcdef").predict(statements)
+
+
+def test_a_model_of_one_target_asks_about_it_where_none_is_named(two_sided: TfidfModel) -> None:
+    rows = pd.DataFrame({"text": ["we will send tanks"] * 2, "target": ["", "one side"]})
+    assert list(_of_targets(two_sided, "the other side").predict(rows)["stance"]) == ["against", "favor"]
+
+
+def test_the_targets_learned_are_saved_the_most_frequent_first(two_sided: TfidfModel, tmp_path: Path) -> None:
+    learned = ("the other side", "one side", "one side")
+    before = classifier.save(two_sided, Calibration(), {}, tmp_path, learned)
+    loaded = classifier.load(tmp_path)
+    assert loaded.targets == before.targets == ("one side", "the other side")
+    assert loaded.target == "one side"
+    (tmp_path / "b").mkdir()
+    assert classifier.save(two_sided, Calibration(), {}, tmp_path / "b", ("one side",)).model_id != loaded.model_id
+
+
+def test_our_own_target_is_asked_about_where_the_model_learned_it(two_sided: TfidfModel) -> None:
+    assert _of_targets(two_sided, "one side", TARGET).target == TARGET
+
+
+def test_a_model_saved_before_there_were_several_targets_still_loads(two_sided: TfidfModel, tmp_path: Path) -> None:
+    classifier.save(two_sided, Calibration(), {}, tmp_path, ("one side",))
+    described = json.loads((tmp_path / "model.json").read_text())
+    del described["targets"]
+    (tmp_path / "model.json").write_text(json.dumps(described))
+    assert classifier.load(tmp_path).targets == ("one side",)
+
+
+@pytest.fixture(scope="module")
+def two_sided(
+    new_tfidf: Callable[..., TfidfModel], toy: LabelledTexts, tmp_path_factory: pytest.TempPathFactory
+) -> TfidfModel:
+    """Learned every statement twice: toward the second target favor and against have changed places."""
+    model = new_tfidf(per_target=True)
+    targets = ("one side",) * len(toy) + ("the other side",) * len(toy)
+    gold = np.concatenate([toy.gold, np.array([1, 0, 2])[toy.gold]])
+    model.fit(LabelledTexts(toy.texts * 2, targets, gold), toy, tmp_path_factory.mktemp("none"))
+    return model

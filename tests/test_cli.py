@@ -3,23 +3,27 @@
 import json
 import re
 import subprocess
-import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+Stance = Callable[..., subprocess.CompletedProcess[str]]
+
 REPOSITORY = Path(__file__).parents[1]
 TFIDF = str(REPOSITORY / "configs" / "train" / "tfidf.yaml")
-QUICK = ["--set", "tracking.enabled=false", "--set", "evaluation.bootstrap_samples=100"]
-
-
-def stance(*words: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "ukraine_stance.cli", *map(str, words)]
-    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, check=False)
+QUICK = [
+    "--set",
+    "tracking.enabled=false",
+    "--set",
+    "evaluation.bootstrap_samples=100",
+    "--set",
+    "model.char_ngrams=null",
+]
 
 
 @pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def project(tmp_path_factory: pytest.TempPathFactory, stance: Stance) -> Path:
     root = tmp_path_factory.mktemp("project")
     # Every sixth of the bundled statements: training on them takes a moment.
     for path in (REPOSITORY / "data" / "statements").glob("*.jsonl"):
@@ -31,25 +35,25 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def run(project: Path) -> Path:
+def run(project: Path, stance: Stance) -> Path:
     done = stance("train", TFIDF, *QUICK, "--out", "first", cwd=project)
     assert done.returncode == 0, done.stderr
     return project / "first"
 
 
-def test_a_build_without_articles_says_so(project: Path) -> None:
+def test_a_build_without_articles_says_so(project: Path, stance: Stance) -> None:
     done = stance("data", "build", cwd=project)
     assert "bundled statements alone" in done.stdout
     assert done.stdout.splitlines()[-1] == str(project / "data" / "built")
 
 
-def test_training_without_built_data_names_the_command(tmp_path: Path) -> None:
+def test_training_without_built_data_names_the_command(tmp_path: Path, stance: Stance) -> None:
     done = stance("train", TFIDF, *QUICK, cwd=tmp_path)
     assert done.returncode == 2
     assert done.stderr.strip() == f"{tmp_path / 'data/built/dataset.parquet'}: missing; run: stance data build"
 
 
-def test_the_last_line_of_training_is_the_run_folder(project: Path) -> None:
+def test_the_last_line_of_training_is_the_run_folder(project: Path, stance: Stance) -> None:
     done = stance("train", TFIDF, *QUICK, "--set", f"name={'long-' * 12}name", cwd=project)
     folder = Path(done.stdout.splitlines()[-1])
     assert done.returncode == 0 and folder.is_dir() and folder.parent == project / "experiments" / "runs"
@@ -69,28 +73,28 @@ def test_a_run_has_a_card_that_tells_its_figures_and_no_path(project: Path, run:
     assert texts and not [text for text in texts if text in card.content]
 
 
-def test_a_run_is_never_overwritten_unasked(project: Path, run: Path) -> None:
+def test_a_run_is_never_overwritten_unasked(project: Path, run: Path, stance: Stance) -> None:
     before = (run / "provenance.json").read_bytes()
     done = stance("train", TFIDF, *QUICK, "--out", "first", cwd=project)
     assert done.returncode == 2 and "exists already" in done.stderr
     assert (run / "provenance.json").read_bytes() == before
 
 
-def test_force_never_removes_what_is_no_run(project: Path) -> None:
+def test_force_never_removes_what_is_no_run(project: Path, stance: Stance) -> None:
     (project / "letters").mkdir()
     (project / "letters" / "mine.txt").write_text("mine")
     done = stance("train", TFIDF, *QUICK, "--out", "letters", "--force", cwd=project)
     assert done.returncode == 2 and (project / "letters" / "mine.txt").read_text() == "mine"
 
 
-def test_the_same_config_gives_the_same_model_and_figures(project: Path, run: Path) -> None:
+def test_the_same_config_gives_the_same_model_and_figures(project: Path, run: Path, stance: Stance) -> None:
     assert stance("train", TFIDF, *QUICK, "--out", "again", cwd=project).returncode == 0
     assert json.loads((project / "again" / "metrics.json").read_text()) == json.loads(
         (run / "metrics.json").read_text()
     )
 
 
-def test_four_faults_of_a_config_and_an_override_are_told_at_once(project: Path) -> None:
+def test_four_faults_of_a_config_and_an_override_are_told_at_once(project: Path, stance: Stance) -> None:
     (project / "bad.yaml").write_text(
         "name: bad\nseed: seven\ndata:\n  artikles: test\n"
         "model:\n  family: tfidf\n  c: 8.0\n  c: 4.0\n  class_weight: null\n"
@@ -107,14 +111,14 @@ def test_four_faults_of_a_config_and_an_override_are_told_at_once(project: Path)
     assert "did you mean 'articles'" in lines[1] and "given twice" in lines[2]
 
 
-def test_what_config_show_prints_is_a_config(project: Path) -> None:
+def test_what_config_show_prints_is_a_config(project: Path, stance: Stance) -> None:
     shown = stance("config", "show", TFIDF, "--set", "model.c=0.5", cwd=project)
     assert "c: 0.5" in shown.stdout and "--set model.c=0.5" in shown.stdout
     (project / "shown.yaml").write_text(shown.stdout)
     assert stance("config", "check", "shown.yaml", cwd=project).returncode == 0
 
 
-def test_an_evaluation_is_told_as_json(project: Path, run: Path) -> None:
+def test_an_evaluation_is_told_as_json(project: Path, run: Path, stance: Stance) -> None:
     done = stance("evaluate", run, "--json", "--samples", "100", cwd=project)
     found = json.loads(done.stdout)
     test = found["results"][0]
@@ -123,7 +127,9 @@ def test_an_evaluation_is_told_as_json(project: Path, run: Path) -> None:
     assert low <= value <= high
 
 
-def test_a_wanted_share_of_answers_is_kept_from_the_config_to_the_scored_file(project: Path, run: Path) -> None:
+def test_a_wanted_share_of_answers_is_kept_from_the_config_to_the_scored_file(
+    project: Path, run: Path, stance: Stance
+) -> None:
     done = stance("train", TFIDF, *QUICK, "--set", "abstention.coverage=0.3", "--out", "unsure", cwd=project)
     assert done.returncode == 0, done.stderr
     calibration = json.loads((project / "unsure" / "model.json").read_text())["calibration"]
@@ -142,7 +148,9 @@ def test_a_wanted_share_of_answers_is_kept_from_the_config_to_the_scored_file(pr
     assert all(row[f"p_{row['stance']}"] == row["confidence"] for row in rows if row["stance"])
 
 
-def test_a_precision_that_validation_cannot_show_costs_a_warning_and_not_the_training(project: Path) -> None:
+def test_a_precision_that_validation_cannot_show_costs_a_warning_and_not_the_training(
+    project: Path, stance: Stance
+) -> None:
     done = stance("train", TFIDF, *QUICK, "--set", "abstention.precision=0.999", "--out", "sure", cwd=project)
     assert done.returncode == 0 and "no threshold shows a precision of 0.999" in done.stderr
     calibration = json.loads((project / "sure" / "model.json").read_text())["calibration"]
@@ -153,7 +161,7 @@ def test_a_precision_that_validation_cannot_show_costs_a_warning_and_not_the_tra
     assert json.loads((project / "one.jsonl").read_text())["stance"] != ""
 
 
-def test_figures_are_told_for_the_shares_of_the_users_field(project: Path, run: Path) -> None:
+def test_figures_are_told_for_the_shares_of_the_users_field(project: Path, run: Path, stance: Stance) -> None:
     shares = "neutral=0.8,favor=0.1,against=0.1"
     done = stance("evaluate", run, "--json", "--no-cases", "--samples", "100", "--field-shares", shares, cwd=project)
     told = json.loads(done.stdout)
@@ -169,17 +177,17 @@ def test_figures_are_told_for_the_shares_of_the_users_field(project: Path, run: 
     assert wrong.returncode == 2 and len(wrong.stderr.splitlines()) == 1 and "--field-shares favor=1" in wrong.stderr
 
 
-def test_a_model_is_not_compared_with_itself(project: Path, run: Path) -> None:
+def test_a_model_is_not_compared_with_itself(project: Path, run: Path, stance: Stance) -> None:
     done = stance("compare", run, run, "--samples", "100", cwd=project)
     assert done.returncode == 2 and len(done.stderr.splitlines()) == 1 and "are the same model" in done.stderr
 
 
-def test_cases_are_not_both_asked_for_and_left_out(project: Path, run: Path) -> None:
+def test_cases_are_not_both_asked_for_and_left_out(project: Path, run: Path, stance: Stance) -> None:
     done = stance("evaluate", run, "--cases", "mine", "--no-cases", cwd=project)
     assert done.returncode == 2 and "--no-cases runs none" in done.stderr
 
 
-def test_a_labelled_file_with_a_wrong_label_is_refused_by_row(project: Path, run: Path) -> None:
+def test_a_labelled_file_with_a_wrong_label_is_refused_by_row(project: Path, run: Path, stance: Stance) -> None:
     (project / "gold.csv").write_text("text,label\nThey will send more.,favor\nThey will not.,againts\n")
     done = stance("evaluate", run, "--data", "gold.csv", cwd=project)
     assert done.returncode == 2
@@ -189,14 +197,14 @@ def test_a_labelled_file_with_a_wrong_label_is_refused_by_row(project: Path, run
     )
 
 
-def test_a_file_without_one_class_says_which_figures_are_undefined(project: Path, run: Path) -> None:
+def test_a_file_without_one_class_says_which_figures_are_undefined(project: Path, run: Path, stance: Stance) -> None:
     (project / "two.csv").write_text("text,label\nThey will send more.,favor\nThey met on Monday.,neutral\n")
     done = stance("evaluate", run, "--data", "two.csv", "--samples", "100", cwd=project)
     assert done.returncode == 0
     assert "undefined" in done.stdout and "no gold against" in done.stdout
 
 
-def test_a_users_file_trains_by_naming_it(project: Path) -> None:
+def test_a_users_file_trains_by_naming_it(project: Path, stance: Stance) -> None:
     words = {"favor": "will send", "against": "refuses to send", "neutral": "counted the"}
     rows = [f"The mayor {verb} {number} lorries.,{label}" for label, verb in words.items() for number in range(20)]
     (project / "mine.csv").write_text("text,label\n" + "\n".join(rows) + "\n")
@@ -206,7 +214,7 @@ def test_a_users_file_trains_by_naming_it(project: Path) -> None:
     assert json.loads((project / "mine" / "metrics.json").read_text())["parts"][1]["statements"] == 12
 
 
-def test_articles_become_rows_and_are_scored(project: Path, run: Path) -> None:
+def test_articles_become_rows_and_are_scored(project: Path, run: Path, stance: Stance) -> None:
     (project / "articles").mkdir()
     body = "The town of Velden will give two lorries to Kyiv, its mayor said. The council meets on Monday."
     text = f"Town gives lorries\n\n{body}\n"
@@ -218,7 +226,7 @@ def test_articles_become_rows_and_are_scored(project: Path, run: Path) -> None:
     assert len(rows) == 3 and {"stance", "p_favor", "confidence", "model_id"} <= rows[0].keys()
 
 
-def test_dropped_lines_of_an_article_are_listed_on_request(project: Path) -> None:
+def test_dropped_lines_of_an_article_are_listed_on_request(project: Path, stance: Stance) -> None:
     (project / "pages").mkdir()
     page = "Skip to content\n\nBridge reopens in Velden\n\nThe bridge was closed for nine days, the mayor said.\n"
     (project / "pages" / "bridge.txt").write_text(page)
@@ -227,6 +235,6 @@ def test_dropped_lines_of_an_article_are_listed_on_request(project: Path) -> Non
     assert "2 statements of 1 articles" in done.stdout
 
 
-def test_a_folder_that_is_no_model_is_one_line(project: Path) -> None:
+def test_a_folder_that_is_no_model_is_one_line(project: Path, stance: Stance) -> None:
     done = stance("evaluate", "data", cwd=project)
     assert done.returncode == 2 and len(done.stderr.splitlines()) == 1 and "no model here" in done.stderr

@@ -144,6 +144,14 @@ def test_rows_without_a_group_beside_others_that_have_one_are_counted(runs: Path
     assert "give no group" not in " ".join(evaluated(runs, written(tmp_path, rows())).warnings)
 
 
+def test_another_target_and_a_text_with_two_labels_are_told_of(runs: Path, tmp_path: Path) -> None:
+    given = [{**row, "target": "the dredging of Lake Norr"} if at < 3 else row for at, row in enumerate(rows())]
+    doubled = [*rows(), {**rows()[0], "id": "again", "text": rows()[0]["text"].upper(), "label": "neutral"}]
+    told, doubt, none = (" ".join(evaluated(runs, written(tmp_path, one)).warnings) for one in (given, doubled, rows()))
+    assert "3 of 12 rows are about another target than" in told and "another target" not in doubt
+    assert "1 texts stand there with two labels" in doubt and "two labels" not in none
+
+
 def test_a_column_to_slice_by_is_looked_for_before_a_model_runs(
     runs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

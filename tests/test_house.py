@@ -14,11 +14,11 @@ SOURCE = REPOSITORY / "src" / "ukraine_stance"
 
 # A room may use the rooms of the floors before its own, and those before it on its own floor.
 FLOORS = (
-    ("labels", "errors", "records", "files", "progress", "project", "tables"),
+    ("labels", "errors", "records", "differences", "files", "progress", "project", "tables"),
     ("config", "corpus"),
     ("models", "calibration", "classifier"),
     ("evaluation", "fitting", "runs", "rounds", "tracking", "mlflow_model"),
-    ("train", "cross_validate", "evaluate", "promote", "suggest", "scoring"),
+    ("train", "cross_validate", "evaluate", "promote", "suggest", "sweep", "scoring"),
     ("cli",),
 )
 ROOMS = [room for floor in FLOORS for room in floor]

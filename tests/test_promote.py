@@ -206,7 +206,8 @@ def test_statements_that_a_model_has_learned_from_judge_nobody(place: Place, pro
         {"text": [f"Sentence {n} of the hall." for n in range(60)], "label": ["favor", "against", "neutral"] * 20}
     )
     pd.concat([seen, fresh]).to_csv(place.run("mixed.csv"), index=False)
-    fresh.to_csv(place.run("fresh.csv"), index=False)
+    fresh.assign(group=[f"page {n}" for n in range(60)]).to_csv(place.run("fresh.csv"), index=False)
+    fresh.to_csv(place.run("pageless.csv"), index=False)
     code, out, err = promote("usual", "--data", "mixed.csv")
     assert (code, out) == (2, "")
     assert err == (
@@ -215,6 +216,8 @@ def test_statements_that_a_model_has_learned_from_judge_nobody(place: Place, pro
     code, out, err = promote("usual", "--data", "fresh.csv", "--set", "slices.columns=[]")
     assert code == 0 and "groups on fresh.csv" in out and "no two rows share a group" in err
     assert promote("coarse", "--set", "data=mixed.csv")[0] == 2
+    code, out, err = promote("coarse", "--data", "pageless.csv", "--set", "slices.columns=[]")
+    assert (code, out) == (2, "") and err.startswith("pageless.csv: no row names its group, by which the gate counts")
 
 
 def test_a_champion_of_other_training_rows_needs_statements_of_its_own(place: Place, promote: Stance) -> None:
@@ -233,7 +236,10 @@ def test_a_champion_of_other_training_rows_needs_statements_of_its_own(place: Pl
         ("margn: 0\n", "rules.yaml:1:1: margn: unknown key (did you mean 'margin'?)"),
         (RULES.replace("  plain", "  plian"), "rules.yaml:10:3: suites.plian: no such suite of behavioural tests"),
         (RULES + "parts: [articles]\n", "no articles statement was held out by usual"),
-        (RULES.replace("length", "county"), "no column county to slice by"),
+        (
+            RULES.replace("length", "county"),
+            "slices.columns: test has no column county; add it there, or judge by others",
+        ),
     ],
 )
 def test_rules_that_cannot_be_used_are_a_mistake_with_its_place(

@@ -1,6 +1,7 @@
-"""A model as people use it: with its calibration, its target and a golden batch that is checked on load."""
+"""A model as people use it: with its calibration, its targets and a golden batch that is checked on load."""
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import PackageNotFoundError, version
@@ -36,6 +37,8 @@ _GOLDEN_TEXTS = (
 )
 _GOLDEN_TOLERANCE = 1e-3
 
+_TARGETS_SHOWN = 5
+
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 
 _LIBRARIES = ("ukraine-stance", "scikit-learn", "skops", "numpy", "torch", "transformers", "tokenizers", "safetensors")
@@ -43,32 +46,42 @@ _LIBRARIES = ("ukraine-stance", "scikit-learn", "skops", "numpy", "torch", "tran
 
 @dataclass(frozen=True, slots=True)
 class StanceClassifier:
-    """Predicts the stance of statements toward one target; `model_id` names these weights wherever they stand.
+    """Predicts the stance of statements toward a target; `model_id` names these weights wherever they stand.
 
-    trained_on tells the data: the config's `data` section, its seed, and the sha256 of the rows learned from.
+    targets are those learned from, the most frequent first; target is asked about where none is named: ours where the
+    model learned it, else the first. trained_on tells the data: the config's `data` section, its seed, and the sha256
+    of the rows learned from.
     """
 
     model: StanceModel
     calibration: Calibration
     model_id: str
-    target: str = TARGET
+    targets: tuple[str, ...] = (TARGET,)
     trained_on: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def target(self) -> str:
+        """What is asked about where no target is named."""
+        return _target(self.targets)
 
     def predict(self, statements: "Sequence[str] | pd.Series[str] | pd.DataFrame") -> pd.DataFrame:
         """One row per statement, in order, with the columns of OUTPUT_COLUMNS.
 
         A frame needs a column `text` and gives its other columns back before ours; frame and series keep their index.
-        stance is empty where the model abstains. Raises UserMistake when a text is missing or empty, or a column bears
-        the name of one of ours.
+        A column `target` names what each row is asked about. stance is empty where the model abstains. Raises
+        UserMistake when a text is missing or empty, a column bears the name of one of ours, or no target is named to a
+        model of several.
         """
         frame = _frame(statements)
-        scores = self.score(_texts(frame)).set_axis(frame.index)
+        texts = _texts(frame)
+        named = frame["target"] if "target" in frame else None
+        scores = self.score(texts, self.asked(named, len(texts))).set_axis(frame.index)
         return frame.assign(**{name: scores[name] for name in OUTPUT_COLUMNS})
 
     def score(self, texts: Sequence[str], targets: Sequence[str] | None = None) -> pd.DataFrame:
         """Our output columns alone, for texts already known to be good: n rows in, n rows out.
 
-        targets takes the place of the model's own target, one for each text.
+        targets, one for each text, takes the place of the model's own target.
         """
         targets = [self.target] * len(texts) if targets is None else targets
         prediction = self.model.predict(texts, targets)
@@ -83,6 +96,22 @@ class StanceClassifier:
         columns |= {"confidence": confidence, "truncated": prediction.truncated, "model_id": self.model_id}
         return pd.DataFrame(columns, index=range(len(texts)))
 
+    def asked(self, named: Iterable[Any] | None, count: int) -> list[str]:
+        """The target of each of `count` rows; named are the cells of a column `target`, None where there is no column.
+
+        A target that the model did not learn is asked about all the same. Raises UserMistake naming the first row
+        without a target where the model learned several: it would be answered about a target that nobody chose.
+        """
+        cells = [None] * count if named is None else list(named)
+        empty = [row for row, cell in enumerate(cells) if not isinstance(cell, str) or not cell.strip()]
+        if empty and len(self.targets) > 1:
+            where = "no column 'target'" if named is None else f"row {empty[0]}: target is empty"
+            shown = ", ".join(self.targets[:_TARGETS_SHOWN]) + (" ..." if len(self.targets) > _TARGETS_SHOWN else "")
+            raise UserMistake(
+                f"{where}; the model learned {len(self.targets)} targets ({shown}): name one for every statement"
+            )
+        return [cell if isinstance(cell, str) and cell.strip() else self.target for cell in cells]
+
     def explain(self, texts: Sequence[str], targets: Sequence[str] | None = None) -> list[Explanation]:
         """Why each text gets its most probable stance, word by word; for texts already known to be good, as `score`.
 
@@ -93,11 +122,18 @@ class StanceClassifier:
         return self.model.explain(texts, targets, columns.tolist())
 
 
-def save(model: StanceModel, calibration: Calibration, trained_on: dict[str, Any], folder: Path) -> StanceClassifier:
+def save(
+    model: StanceModel,
+    calibration: Calibration,
+    trained_on: dict[str, Any],
+    folder: Path,
+    targets: Sequence[str] = (TARGET,),
+) -> StanceClassifier:
     """Write `folder/model/` and `folder/model.json`, read them back, and return the classifier that was read.
 
-    What is evaluated is thus what was saved.
+    What is evaluated is thus what was saved. targets are those of the rows learned from, one for each row.
     """
+    learned = tuple(target for target, _ in Counter(targets).most_common())
     weights = folder / FOLDER
     weights.mkdir()
     model.save(weights)
@@ -108,7 +144,8 @@ def save(model: StanceModel, calibration: Calibration, trained_on: dict[str, Any
     described = {
         "format": _FORMAT,
         "family": model.family,
-        "target": TARGET,
+        "target": _target(learned),
+        "targets": list(learned),
         "trained_on": trained_on,
         "labels": [str(label) for label in ORDER],
         "settings": model.settings(),
@@ -118,9 +155,10 @@ def save(model: StanceModel, calibration: Calibration, trained_on: dict[str, Any
     }
     # How a threshold was chosen changes no answer.
     answers = {"temperature": calibration.temperature, "threshold": calibration.threshold}
-    identity = [fresh.fingerprint(), described["settings"], answers, TARGET]
+    # One target is named as before there were several: the model keeps its name.
+    identity = [fresh.fingerprint(), described["settings"], answers, learned[0] if len(learned) == 1 else learned]
     model_id = f"{model.family}-{sha256_json(identity)[:12]}"
-    classifier = StanceClassifier(fresh, calibration, model_id, trained_on=trained_on)
+    classifier = StanceClassifier(fresh, calibration, model_id, learned, trained_on)
     golden = classifier.score(_GOLDEN_TEXTS)[list(PROBABILITY_COLUMNS)]
     described |= {
         "model_id": model_id,
@@ -128,6 +166,10 @@ def save(model: StanceModel, calibration: Calibration, trained_on: dict[str, Any
     }
     write_json(folder / DESCRIPTION, described)
     return classifier
+
+
+def _target(learned: Sequence[str]) -> str:
+    return TARGET if TARGET in learned else learned[0]
 
 
 def load(folder: Path) -> StanceClassifier:
@@ -140,7 +182,9 @@ def load(folder: Path) -> StanceClassifier:
     _check_files(folder / FOLDER, described.files)
     model = models.load(described.family, folder / FOLDER, described.settings)
     calibration, name = described.calibration, described.model_id
-    classifier = StanceClassifier(model, calibration, name, described.target, described.trained_on)
+    classifier = StanceClassifier(
+        model, calibration, name, described.targets or (described.target,), described.trained_on
+    )
     _check_golden(folder, classifier, described)
     return classifier
 
@@ -163,11 +207,12 @@ def _seed_is_a_number(trained_on: dict[str, Any]) -> dict[str, Any]:
 
 
 class _Description(BaseModel):
-    """What `save` writes into model.json."""
+    """What `save` writes into model.json; models of one target were once saved without `targets`."""
 
     format: int
     family: str
     target: str
+    targets: tuple[str, ...] = ()
     trained_on: Annotated[dict[str, Any], AfterValidator(_seed_is_a_number)]
     labels: tuple[str, ...]
     settings: dict[str, Any]

@@ -81,7 +81,8 @@ def _fit_and_measure(rounds: Rounds, config: ExperimentConfig, asked: Question, 
         fits.append({**_sizes(one), "facts": facts})
     how = Resampling(config.evaluation.bootstrap_samples, config.evaluation.confidence_level, config.seed)
     model = (config.name, f"cross-validation-{rounds.fingerprint[:12]}")
-    _write(rounds, asked, fits, measure_out_of_fold(model, asked.part, tested, planned.notes, how))
+    shares = config.evaluation.field_shares
+    _write(rounds, asked, fits, measure_out_of_fold(model, asked.part, tested, planned.notes, how, shares))
 
 
 def _fit(rounds: Rounds, number: int, one: Round, config: ExperimentConfig) -> None:

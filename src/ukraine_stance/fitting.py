@@ -14,7 +14,7 @@ from ukraine_stance.classifier import StanceClassifier
 from ukraine_stance.config import AbstentionConfig, ExperimentConfig
 from ukraine_stance.corpus.dataset import joined_groups
 from ukraine_stance.evaluation.results import gold_columns
-from ukraine_stance.models.protocol import LabelledTexts, StanceModel
+from ukraine_stance.models.protocol import LabelledTexts, StanceModel, Watch
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,18 +33,19 @@ def fit(
     data_sha256: str,
     folder: Path,
     workspace: Path,
+    watch: Watch | None = None,
 ) -> Fitted:
     """Learn from `training`, stop early and calibrate on `validation`, save into `folder`, and give what was saved.
 
     Rows have `text`, `target` and `label`; data_sha256 names them in the model's description. Intermediate files go to
-    `workspace`. Raises UserMistake as the model's family does.
+    `workspace`; watch is told of every epoch. Raises UserMistake as the model's family does.
     """
     taught, tuned_on = labelled(training), labelled(validation)
     model = models.build(config.model, config.seed, config.members)
-    report = model.fit(taught, tuned_on, workspace)
+    report = model.fit(taught, tuned_on, workspace, watch)
     calibration = _calibrate(model, tuned_on, config.abstention)
     trained_on = {"data": config.data.model_dump(mode="json"), "seed": config.seed, "sha256": data_sha256}
-    saved = classifier.save(model, calibration, trained_on, folder)
+    saved = classifier.save(model, calibration, trained_on, folder, taught.targets)
     facts = {**dict(report.facts), "temperature": float(np.round(calibration.temperature, 4))}
     if calibration.choice is not None:
         facts["abstention"] = {"threshold": calibration.threshold, **asdict(calibration.choice)}

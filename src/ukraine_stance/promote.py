@@ -15,6 +15,7 @@ from ukraine_stance.evaluation import behaviour, gate
 from ukraine_stance.evaluation.assessment import Measures, assess
 from ukraine_stance.evaluation.gate import Decision
 from ukraine_stance.evaluation.held_out import Parts, held_out_parts, parts_of_file
+from ukraine_stance.evaluation.slices import slice_columns
 from ukraine_stance.evaluation.uncertainty import Resampling
 from ukraine_stance.files import sha256_json
 from ukraine_stance.project import Project
@@ -61,6 +62,7 @@ def promote(
     if champion and loaded[champion.uri].model_id == loaded[model].model_id:
         return Promotion(model, champion)
     parts, warnings = _parts(project, rules, loaded, data)
+    _check_slices(given, parts)
     how = Resampling(rules.bootstrap_samples, rules.confidence_level, rules.seed)
     wanted = Measures(how, tuple(suites), rules.slices.columns, shortcuts=False)
     found = assess(list(loaded.values()), list(loaded), parts, wanted, warnings)
@@ -101,6 +103,18 @@ def _parts(project: Project, rules: GateConfig, loaded: dict[str, StanceClassifi
             f"parts: no {absent[0]} statement was held out by {' and '.join(names)}; take it out of parts"
         )
     return {part: parts[part] for part in rules.parts}, warnings
+
+
+def _check_slices(given: LoadedConfig[GateConfig], parts: dict[str, pd.DataFrame]) -> None:
+    for part, rows in parts.items():
+        for column in given.config.slices.columns:
+            try:
+                slice_columns(rows, [column])
+            except UserMistake as fault:
+                raise UserMistake(
+                    f"{given.origins['slices.columns']}: slices.columns: {part} has no column {column}; add it there, "
+                    "or judge by others: --set 'slices.columns=[length]'"
+                ) from fault
 
 
 def _published(project: Project, model: str) -> str:

@@ -52,7 +52,11 @@ def set_media(browser: Chrome, scheme: str = "light") -> None:
 
 
 def open_page(browser: Chrome, page: Path) -> None:
+    """The page with its whole list of statements."""
     browser.get(page.as_uri())
+    more = browser.find_element(By.ID, "more")
+    if more.is_displayed():
+        more.click()
 
 
 def shown_rows(browser: Chrome) -> list[Any]:
@@ -288,6 +292,35 @@ def test_a_printed_page_has_light_colours_repeated_headers_and_no_form(browser: 
     # Chromium leaves form controls out of headers that it repeats.
     buttons = browser.find_elements(By.CSS_SELECTOR, "#statements th button")
     assert buttons and {button.value_of_css_property("display") for button in buttons} == {"contents"}
+
+
+def test_paper_shows_what_is_folded_on_the_screen(browser: Chrome, two_models: Path) -> None:
+    open_page(browser, two_models)
+    closed = "return document.querySelectorAll('details:not([open])').length"
+    folded = browser.execute_script(closed)
+    browser.execute_script(
+        "const closed = () => [...document.querySelectorAll('details:not([open])')];"
+        "window.addEventListener('beforeprint', () => {"
+        " window.left = closed().filter((one) => !one.closest('#statements')).length; })"
+    )
+    browser.execute_cdp_cmd("Page.printToPDF", {})
+    assert browser.execute_script("return window.left") == 0
+    assert browser.execute_script(closed) == folded > 0
+
+
+def test_a_long_list_shows_its_beginning_and_the_rest_on_demand(browser: Chrome, two_models: Path) -> None:
+    browser.get(two_models.as_uri())
+    beginning = [row["id"] for row in shown_rows(browser)]
+    count, more = browser.find_element(By.ID, "count"), browser.find_element(By.ID, "more")
+    assert len(beginning) == 200 and count.text.endswith("statements, the first 200 shown")
+    choose(browser, outcome="wrong")
+    assert all(any(answer["wrong"] for answer in row["answers"]) for row in shown_rows(browser))
+    browser.find_element(By.ID, "clear").click()
+    assert [row["id"] for row in shown_rows(browser)] == beginning
+    hidden = int(more.text.removeprefix("Show the other "))
+    more.click()
+    whole = [row["id"] for row in shown_rows(browser)]
+    assert whole[:200] == beginning and len(whole) == 200 + hidden and not more.is_displayed()
 
 
 def channels(colour: str) -> tuple[float, float, float, float]:

@@ -413,8 +413,8 @@ def test_an_override_of_a_list_takes_the_place_of_the_whole_list() -> None:
     [
         ("", "x.yaml:1:1: the file is empty (write its keys: key: value)"),
         ("# only a comment\n", "x.yaml:1:1: the file is empty (write its keys: key: value)"),
-        ("- a\n", "x.yaml:1:1: a config is a mapping of keys to values (key: value)"),
-        ("\njust words\n", "x.yaml:2:1: a config is a mapping of keys to values (key: value)"),
+        ("- a\n", "x.yaml:1:1: expected keys and values (key: value)"),
+        ("\njust words\n", "x.yaml:2:1: expected keys and values (key: value)"),
         ("a: 1\n---\nb: 2\n", "x.yaml:2:1: a second document begins (a config is one document; remove '---')"),
         ("a: 1\nb: é".encode("latin-1"), "x.yaml:2:4: not UTF-8 (save the file as UTF-8)"),
         (b"\xef\xbb\xbfa: \x01", "x.yaml:1:4: holds a control character"),

@@ -105,7 +105,7 @@ def test_every_statement_is_asked_once(tmp_path: Path) -> None:
         (MINIMUM.format(id="a").replace("favor", "favour"), "7:5: cases[0].label: Input should be 'favor',"),
         (MINIMUM.format(id="a") * 2, "8:5: cases[1].id: a stands twice"),
         ("  - text: x\n    label: favor\n", "5:5: cases[0].id: is missing"),
-        ("  - id: a\n    text: '  '\n    label: favor\n", "6:5: cases[0].text: String should match"),
+        ("  - id: a\n    text: '  '\n    label: favor\n", "6:5: cases[0].text: is blank"),
         ("  []\n", "4:1: cases: holds no case"),
         (MINIMUM.format(id="a") + "    rule: 18\n", "8:5: cases[0].rule: Input should be less than or equal to 17"),
     ],
@@ -136,8 +136,14 @@ def test_a_pair_that_keeps_its_label_is_no_direction(tmp_path: Path) -> None:
 def test_an_id_that_two_files_use_is_refused(tmp_path: Path) -> None:
     written(tmp_path, "one", "minimum", MINIMUM.format(id="a"))
     written(tmp_path, "two", "minimum", MINIMUM.format(id="a"))
-    with pytest.raises(UserMistake, match="case a stands in one and in two"):
+    with pytest.raises(UserMistake, match=r"two.yaml:\d+:\d+: cases\[0\].id: a is a case of one.yaml already"):
         read_suites(tmp_path)
+
+
+def test_a_suite_named_like_another_is_refused(tmp_path: Path) -> None:
+    written(tmp_path, "negation", "minimum", MINIMUM.format(id="of-mine"))
+    with pytest.raises(UserMistake, match=r"negation.yaml:\d+:\d+: name: negation is a suite of negation.yaml already"):
+        read_suites(PACKAGED, tmp_path)
 
 
 def test_a_folder_that_is_not_there_is_not_called_empty(tmp_path: Path) -> None:

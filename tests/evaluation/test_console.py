@@ -50,7 +50,7 @@ def test_each_label_stands_with_its_share_the_counted_share_and_its_precision() 
 def test_a_threshold_stands_with_how_it_was_chosen_and_what_it_gives_here() -> None:
     words = told(evaluation(0.7, CHOICE))
     assert "m: threshold 0.700; chosen on validation for a precision of 0.7" in words
-    assert "test: m answers 0.333 [" in words and "of the statements, 1.000 [no interval] of those rightly" in words
+    assert "test: m answers 0.333 [" in words and "of the statements, 1.000 [0.782, 1.000] of those rightly" in words
 
 
 def test_a_model_that_never_abstains_has_no_such_line() -> None:

@@ -183,3 +183,10 @@ def test_nothing_to_draw_is_an_error_and_so_are_no_probabilities() -> None:
         curves(np.zeros((0, 3)), np.zeros(0, dtype=np.int64), [], 0.0, SHARES, HOW)
     with pytest.raises(ValueError, match="no probabilities of three labels"):
         curves(np.full((2, 3), 0.5), np.array([0, 1]), ["a", "b"], 0.0, SHARES, HOW)
+
+
+def test_a_risk_of_0_among_the_surest_has_no_interval() -> None:
+    points, _ = risk_coverage(
+        np.linspace(0.99, 0.4, 40), np.ones(40, bool), [str(row) for row in range(40)], Resampling()
+    )
+    assert all(point.risk.value == 0 and np.isnan(point.risk.high) for point in points)

@@ -8,7 +8,7 @@ from ukraine_stance.classifier import OUTPUT_COLUMNS, PROBABILITY_COLUMNS
 from ukraine_stance.evaluation.out_of_fold import OutOfFold, ScoredRound, measure_out_of_fold, spread
 from ukraine_stance.evaluation.results import measure
 from ukraine_stance.evaluation.uncertainty import Resampling
-from ukraine_stance.labels import ORDER
+from ukraine_stance.labels import FIELD_SHARES, ORDER
 
 HOW = Resampling(samples=100, seed=3)
 
@@ -38,7 +38,7 @@ ROUNDS = (
 
 @pytest.fixture
 def found() -> OutOfFold:
-    return measure_out_of_fold(("tfidf", "cv-1"), "out of fold", ROUNDS, ["two kept apart"], HOW)
+    return measure_out_of_fold(("tfidf", "cv-1"), "out of fold", ROUNDS, ["two kept apart"], HOW, FIELD_SHARES)
 
 
 def test_all_predictions_are_measured_as_one_part_and_not_averaged(found: OutOfFold) -> None:
@@ -57,14 +57,16 @@ def test_the_spread_is_mean_and_sample_deviation_of_the_rounds(found: OutOfFold)
 
 
 def test_a_figure_that_one_round_lacks_has_no_spread() -> None:
-    lacking = measure_out_of_fold(("m", "i"), "all", [ROUNDS[0], round_of("fold 1", (0, 0), (2, 2))], [], HOW)
+    lacking = measure_out_of_fold(
+        ("m", "i"), "all", [ROUNDS[0], round_of("fold 1", (0, 0), (2, 2))], [], HOW, FIELD_SHARES
+    )
     assert spread(lacking.rounds)["macro_f1"] == {"mean": None, "sd": None}
     assert spread(lacking.rounds)["accuracy"]["sd"] is not None
     assert lacking.as_dict()["rounds"][1]["estimates"]["macro_f1"]["value"] is None
 
 
 def test_one_round_has_no_deviation_and_speaks_of_none() -> None:
-    alone = measure_out_of_fold(("m", "i"), "from 2025", ROUNDS[:1], [], HOW)
+    alone = measure_out_of_fold(("m", "i"), "from 2025", ROUNDS[:1], [], HOW, FIELD_SHARES)
     assert spread(alone.rounds)["accuracy"] == {"mean": 4 / 6, "sd": None}
     assert not any("SD" in note for note in alone.together.warnings)
 
@@ -90,4 +92,10 @@ def test_rounds_are_slices_of_the_page_the_worst_first(found: OutOfFold) -> None
 
 def test_a_statement_tested_twice_is_refused() -> None:
     with pytest.raises(ValueError, match="tested twice"):
-        measure_out_of_fold(("m", "i"), "all", [ROUNDS[0], ROUNDS[0]], [], HOW)
+        measure_out_of_fold(("m", "i"), "all", [ROUNDS[0], ROUNDS[0]], [], HOW, FIELD_SHARES)
+
+
+def test_the_page_has_curves_and_the_fields_shares_of_all_together(found: OutOfFold) -> None:
+    (drawn,), (at_shares,) = found.together.curves["out of fold"], found.together.in_field["out of fold"]
+    assert (drawn.threshold, drawn.risk_coverage[-1].coverage) == (0, 1)
+    assert at_shares.shares == FIELD_SHARES and found.together.choices == (None,)

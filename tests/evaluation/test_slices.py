@@ -85,19 +85,19 @@ def test_a_column_that_is_not_there_is_refused_with_those_that_are() -> None:
         slice_columns(rows(1, paper=["a"]), ["papre"])
 
 
-def test_the_most_surely_bad_slices_come_first_and_all_wrong_counts_by_its_groups() -> None:
+def test_the_most_surely_bad_slices_come_first() -> None:
     nan = float("nan")
 
-    def one(name: str, value: float, high: float, groups: int = 5) -> Slice:
-        return Slice("test", "x", name, 2 * groups, groups, Estimate(value, nan, high), Estimate(nan, nan, nan))
+    def one(name: str, value: float, high: float) -> Slice:
+        return Slice("test", "x", name, 10, 5, Estimate(value, nan, high), Estimate(nan, nan, nan))
 
     found = [
-        one("one page wrong", 0, nan, 1),
+        one("one page wrong", 0, nan),
         one("good", 0.9, 0.95),
         one("many", 0.4, 0.5),
         one("few", 0.2, 0.7),
-        one("fifteen pages wrong", 0, nan, 15),
-        one("right", 1, nan),
+        one("fifteen pages wrong", 0, 0.22),
+        one("right", 1, 1),
     ]
     order = ["fifteen pages wrong", "many", "few", "good", "one page wrong", "right"]
     assert [slice.value for slice in worst(found, 6)] == order

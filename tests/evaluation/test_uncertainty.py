@@ -127,7 +127,8 @@ def test_a_figure_of_a_stance_in_three_groups_is_only_as_sure_as_three_groups() 
 def test_an_interval_holds_its_figure_and_never_leaves_the_range(counts: np.ndarray) -> None:
     for name, found in from_group_counts(counts + np.eye(3), METRICS, Resampling(100)).items():
         if not np.isnan(found.low):
-            assert 0 <= found.low < found.value < found.high <= 1, name
+            assert 0 <= found.low <= found.value <= found.high <= 1, name
+            assert found.low < found.high, name
 
 
 @settings(deadline=None, max_examples=60)
@@ -172,7 +173,7 @@ def test_groups_that_are_all_alike_are_no_certainty() -> None:
     assert np.isnan([found.low, found.high]).all()
 
 
-def test_a_figure_at_the_end_of_its_range_has_no_interval() -> None:
+def test_a_figure_that_groups_cancel_to_the_end_of_its_range_has_no_interval() -> None:
     gaps = np.column_stack([[1, -1, 2, -2, 0, 0], np.full(6, 10)])
     found = from_group_counts(gaps, {"gap": lambda counts: np.abs(counts[..., 0]) / counts[..., 1]}, HOW)["gap"]
     assert found.value == 0
@@ -223,11 +224,38 @@ def test_a_metric_without_gold_has_no_interval() -> None:
     assert 0 < found["favor_against_f1"].low < found["favor_against_f1"].high < 1
 
 
-@pytest.mark.parametrize(("shift", "value"), [(0, 1), (1, 0)])
-def test_all_right_or_all_wrong_is_no_certainty_and_has_no_interval(shift: int, value: float) -> None:
-    gold = np.array([0, 1, 2] * 20)
-    found = bootstrap(gold, (gold + shift) % 3, [str(row) for row in range(60)], HOW)["accuracy"]
-    assert found.value == value
+@pytest.mark.parametrize(("shift", "low", "high"), [(0, 0.9403, 1), (1, 0, 1 - 0.9403)])
+def test_all_right_or_all_wrong_is_as_sure_as_its_groups_allow(shift: int, low: float, high: float) -> None:
+    gold = np.array([0, 1, 2] * 40)
+    found = bootstrap(gold, (gold + shift) % 3, [str(row // 2) for row in range(120)], HOW)["accuracy"]
+    assert (found.low, found.high) == pytest.approx((low, high), abs=1e-4)  # 60 of 60, as binomial tables have it
+
+
+def test_a_share_counts_only_the_groups_that_have_it() -> None:
+    gold = np.array([0] * 60 + [1] * 10)
+    found = bootstrap(gold, gold, [str(row) for row in range(70)], HOW)
+    assert found["recall_against"].low == pytest.approx(0.6915, abs=1e-4)  # 10 of 10
+    assert np.isnan([found["recall_neutral"].value, found["recall_neutral"].low]).all()
+
+
+def test_an_f1_of_0_has_no_interval_whatever_the_false_alarms() -> None:
+    gold = np.array([1] * 4 + [0] * 300)
+    predicted = np.array([0] * 4 + [1] * 100 + [0] * 200)
+    found = bootstrap(gold, predicted, [str(row) for row in range(304)], HOW)
+    assert found["f1_against"].value == 0 and np.isnan(found["f1_against"].low)
+    assert found["recall_against"].high == pytest.approx(0.6024, abs=1e-4)  # none of 4
+    assert found["precision_against"].high == pytest.approx(0.0362, abs=1e-4)  # none of 100
+
+
+def test_a_figure_that_is_no_share_of_statements_has_no_interval_at_its_end() -> None:
+    counts = np.column_stack([np.zeros(9), np.full(9, 5)])
+    ratio = {"ratio": lambda counts: counts[..., 0] / counts[..., 1]}
+    assert np.isnan(from_group_counts(counts, ratio, HOW)["ratio"].low)
+    assert from_group_counts(counts, ratio, HOW, shares={"ratio"})["ratio"].high == pytest.approx(0.3363, abs=1e-4)
+
+
+def test_all_right_in_one_group_tells_nothing() -> None:
+    found = bootstrap(np.array([0, 1, 2]), np.array([0, 1, 2]), ["g"] * 3, HOW)["accuracy"]
     assert np.isnan([found.low, found.high]).all()
 
 

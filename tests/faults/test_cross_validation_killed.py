@@ -27,7 +27,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def command(project: Path, out: Path) -> list[str]:
     words = ["cross-validate", REPOSITORY / "configs" / "train" / "tfidf.yaml", "--root", project, "--out", out]
-    sets = ("tracking.enabled=false", "evaluation.bootstrap_samples=100")
+    sets = ("tracking.enabled=false", "evaluation.bootstrap_samples=100", "model.char_ngrams=null")
     return [str(STANCE), *map(str, words), *(word for value in sets for word in ("--set", value))]
 
 

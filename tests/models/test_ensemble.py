@@ -14,7 +14,7 @@ from ukraine_stance.config import EnsembleConfig, TfidfConfig, TransformerConfig
 from ukraine_stance.errors import UserMistake
 from ukraine_stance.labels import TARGET
 from ukraine_stance.models import EnsembleModel, TfidfModel
-from ukraine_stance.models.ensemble import EnsembleSettings
+from ukraine_stance.models.ensemble import EnsembleSettings, side_by_side
 from ukraine_stance.models.protocol import FitReport, LabelledTexts, Prediction
 
 
@@ -24,7 +24,7 @@ class _Remembers:
     family: ClassVar[str] = "remembers"
     fitted: ClassVar[list[set[str]]] = []
 
-    def fit(self, train: LabelledTexts, validation: LabelledTexts, workspace: Path) -> FitReport:
+    def fit(self, train: LabelledTexts, validation: LabelledTexts, workspace: Path, watch: object = None) -> FitReport:
         self._known = dict(zip(train.texts, train.gold, strict=True))
         self.fitted.append(set(train.texts))
         return FitReport(facts=(("known", len(self._known)),))
@@ -100,8 +100,59 @@ def test_a_config_builds_its_members_with_the_seed() -> None:
     )  # fmt: skip
     members = (TfidfConfig(c=2.0, class_weight=None), transformer)
     model = models.build(EnsembleConfig(folds=4, c=0.5), 9, members)
-    assert model.settings() == {"folds": 4, "c": 0.5, "seed": 9, "members": {}}
+    assert model.settings() == {
+        "folds": 4, "c": 0.5, "seed": 9, "weigh_on": "training", "transformers": 1, "members": {}
+    }  # fmt: skip
     assert [new().settings().get("seed") for new in model._new_members] == [None, 9]
+
+
+def test_transformers_of_an_ensemble_differ_by_their_seed() -> None:
+    transformer = TransformerConfig(
+        checkpoint="x", epochs=1, batch_size=2, learning_rate=0.1, warmup_fraction=0.0, weight_decay=0.0,
+        class_weights=None, patience=1,
+    )  # fmt: skip
+    members = (TfidfConfig(c=2.0, class_weight=None), transformer)
+    model = models.build(EnsembleConfig(transformers=3), 9, members)
+    assert [new().settings().get("seed") for new in model._new_members] == [None, 9, 10, 11]
+
+
+def test_weighing_on_validation_trains_every_member_once(
+    toy: LabelledTexts, new_tfidf: Callable[..., TfidfModel], tmp_path: Path
+) -> None:
+    settings = EnsembleSettings(folds=3, c=1.0, seed=1, weigh_on="validation")
+    model = EnsembleModel(settings, (new_tfidf, _Remembers))
+    half = np.arange(len(toy)) % 2 == 0
+    report = model.fit(toy.rows(np.flatnonzero(half)), toy.rows(np.flatnonzero(~half)), tmp_path)
+    assert _Remembers.fitted == [{text for text, chosen in zip(toy.texts, half, strict=True) if chosen}]
+    assert dict(report.facts)["weighing_statements"] == 18
+    coefficients = model._weights.coefficients
+    assert np.abs(coefficients[:, :3]).sum() > 5 * np.abs(coefficients[:, 3:]).sum()  # it knows none of validation
+
+
+def test_a_label_that_nothing_is_weighed_on_for_is_refused(toy: LabelledTexts, tmp_path: Path) -> None:
+    model = EnsembleModel(EnsembleSettings(3, 1.0, 1, "validation"), (_Remembers,))
+    with pytest.raises(ValueError, match="no validation statement is neutral"):
+        model.fit(toy, toy.rows(np.arange(24)), tmp_path)
+
+
+def test_members_of_one_family_stand_together_as_the_mean_of_their_logs() -> None:
+    given = [np.array([[0.2, 0.3, 0.5]]), np.array([[0.1, 0.8, 0.1]]), np.array([[0.4, 0.2, 0.4]])]
+    found = side_by_side(["tfidf", "transformer", "transformer"], given)
+    assert np.allclose(np.exp(found), [[0.2, 0.3, 0.5, 0.2, 0.4, 0.2]])
+
+
+def test_an_ensemble_of_several_transformers_survives_saving(
+    toy: LabelledTexts, new_tfidf: Callable[..., Any], new_transformer: Callable[..., Any], tmp_path: Path
+) -> None:
+    settings = EnsembleSettings(2, 1.0, 1, "validation", 2)
+    members = (new_tfidf, lambda: new_transformer(epochs=1), lambda: new_transformer(epochs=1, seed=3))
+    model = EnsembleModel(settings, members)
+    model.fit(toy, toy, tmp_path / "workspace")
+    model.save(tmp_path)
+    assert {"tfidf", "transformer", "transformer-2"} <= {path.name for path in tmp_path.iterdir()}
+    again = models.load("ensemble", tmp_path, json.loads(json.dumps(model.settings())))
+    before, after = (one.predict(toy.texts, toy.targets).probabilities for one in (model, again))
+    assert np.allclose(before, after, atol=1e-9)
 
 
 @pytest.fixture(scope="module")

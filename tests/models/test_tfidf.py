@@ -16,7 +16,7 @@ from ukraine_stance import models
 from ukraine_stance.config import TfidfConfig
 from ukraine_stance.errors import UserMistake
 from ukraine_stance.labels import TARGET
-from ukraine_stance.models import TfidfModel
+from ukraine_stance.models import TfidfModel, tfidf
 from ukraine_stance.models.protocol import LabelledTexts
 
 NewModel = Callable[..., TfidfModel]
@@ -100,3 +100,72 @@ def test_saving_a_large_vocabulary_is_quick_to_read_again(
     model.save(tmp_path)
     assert len(_terms(model)) > 500
     assert len(ZipFile(tmp_path / "model.skops").namelist()) < 10  # with numpy integers a file for each term
+
+
+def _two_targets(toy: LabelledTexts) -> LabelledTexts:
+    """Every statement twice: toward the second target favor and against have changed places."""
+    turned = np.array([1, 0, 2])[toy.gold]
+    targets = ("one side",) * len(toy) + ("the other side",) * len(toy)
+    return LabelledTexts(toy.texts * 2, targets, np.concatenate([toy.gold, turned]))
+
+
+def _per_target(new_tfidf: NewModel, toy: LabelledTexts, folder: Path) -> TfidfModel:
+    model = new_tfidf(per_target=True)
+    model.fit(_two_targets(toy), toy, folder)
+    return model
+
+
+def test_one_model_per_target_tells_apart_what_one_for_all_cannot(
+    new_tfidf: NewModel, toy: LabelledTexts, tmp_path: Path
+) -> None:
+    both = _two_targets(toy)
+    right = {}
+    for per_target in (True, False):
+        model = new_tfidf(per_target=per_target)
+        model.fit(both, both, tmp_path)
+        answers = model.predict(both.texts, both.targets).probabilities.argmax(axis=1)
+        right[per_target] = float((answers == both.gold).mean())
+    assert right[True] == 1
+    assert right[False] < 0.8
+
+
+def test_weights_per_target_answer_as_the_model_of_all_columns_did(
+    new_tfidf: NewModel, toy: LabelledTexts, tmp_path: Path
+) -> None:
+    both = _two_targets(toy)
+    model = _per_target(new_tfidf, toy, tmp_path)
+    features = model._fitted.named_steps["features"].transform(list(both.texts))
+    columns = tfidf._with_own_columns(features, both.targets, ["one side", "the other side"])
+    whole = LogisticRegression(C=8.0, class_weight="balanced", max_iter=2000).fit(columns, both.gold)
+    assert np.allclose(whole.predict_proba(columns), model.predict(both.texts, both.targets).probabilities, atol=1e-4)
+
+
+def test_a_target_that_training_lacks_gets_the_weights_shared_by_all(
+    new_tfidf: NewModel, toy: LabelledTexts, tmp_path: Path
+) -> None:
+    model = _per_target(new_tfidf, toy, tmp_path)
+    unknown = model.predict(["we will send tanks", "we refuse aid"], ["a third", ""]).probabilities
+    assert np.allclose(unknown[:, 0], unknown[:, 1], atol=0.05)  # favor and against are as likely: the two cancel
+
+
+def test_weights_per_target_survive_saving(new_tfidf: NewModel, toy: LabelledTexts, tmp_path: Path) -> None:
+    model = _per_target(new_tfidf, toy, tmp_path)
+    model.save(tmp_path)
+    again = models.load("tfidf", tmp_path, model.settings())
+    targets = ["one side", "the other side", "a third"]
+    texts = ["we refuse weapons"] * 3
+    before, after = (one.predict(texts, targets).probabilities for one in (model, again))
+    assert np.array_equal(before, after)
+    assert again.fingerprint() == model.fingerprint()
+    explained = again.explain(texts, targets, [0, 0, 0])
+    assert explained[0].score < 0 < explained[1].score
+    (tmp_path / "targets.skops").unlink()
+    with pytest.raises(UserMistake, match=r"targets\.skops: missing"):
+        models.load("tfidf", tmp_path, model.settings())
+
+
+def test_other_weights_of_a_target_are_another_model(new_tfidf: NewModel, toy: LabelledTexts, tmp_path: Path) -> None:
+    model = _per_target(new_tfidf, toy, tmp_path)
+    before = model.fingerprint()
+    model._by_target["one side"].coef_[0, 0] += 1
+    assert model.fingerprint() != before

@@ -241,3 +241,63 @@ def test_parquet_columns_of_any_type_pass_through(tmp_path: Path) -> None:
     assert kept.schema.field("at").type == pa.timestamp("ms")
     for suffix in ("csv", "jsonl"):
         assert scored(tmp_path / "in.parquet", f"out.{suffix}")[0].scored == 2
+
+
+def test_every_row_bears_the_scores_of_its_own_text(tmp_path: Path) -> None:
+    texts = ["ccc", "a", " ", "bb", "a", "dddd", "ccc", "", "a"]
+    _, job = scored(written(tmp_path, "text\n" + "".join(f'"{text}"\n' for text in texts)))
+    for row in rows_of(job.out):
+        assert texts[int(row["input_row"]) - 1] == row["text"]
+        assert float(row["p_favor"]) == pytest.approx(len(row["text"]) / 101)
+
+
+class ByTarget:
+    """In favor of the first target, against any other."""
+
+    family = "by-target"
+
+    def predict(self, texts: list[str], targets: list[str]) -> Prediction:
+        rows = [[0.8, 0.1, 0.1] if target == "one side" else [0.1, 0.8, 0.1] for target in targets]
+        return Prediction(np.array(rows).reshape(-1, 3), np.zeros(len(texts), dtype=np.bool_))
+
+
+def two_sided(*targets: str) -> StanceClassifier:
+    return StanceClassifier(ByTarget(), Calibration(), "by-target-1", targets)  # type: ignore[arg-type]
+
+
+def test_a_column_target_says_what_each_row_is_asked_about(tmp_path: Path) -> None:
+    source = written(tmp_path, "text,target\na,one side\nb,the other side\nc, \n")
+    job = ScoreJob((str(source),), tmp_path / "out.csv")
+    summary = score_file(job, two_sided("one side", "the other side"))
+    assert [row["stance"] for row in rows_of(job.out)] == ["favor", "against"]
+    assert [(reject["row"], reject["reason"]) for reject in rejects_of(job)] == [(3, "target is empty")]
+    assert (summary.rows, summary.scored, summary.rejected) == (3, 2, 1)
+
+
+def test_rows_without_a_target_are_asked_about_the_only_one(tmp_path: Path) -> None:
+    for name, content in (("with.csv", "text,target\na,\nb,the other side\n"), ("without.csv", "text\na\n")):
+        job = ScoreJob((str(written(tmp_path, content, name)),), tmp_path / f"out-{name}")
+        assert score_file(job, two_sided("one side")).rejected == 0
+        assert rows_of(job.out)[0]["stance"] == "favor"
+
+
+def test_a_model_of_several_targets_refuses_a_file_that_names_none(tmp_path: Path) -> None:
+    job = ScoreJob((str(written(tmp_path, "text\na\n")),), tmp_path / "out.csv")
+    said = refusal(job, two_sided("one side", "the other side"))
+    learned = "the model learned 2 targets (one side, the other side)"
+    assert said.startswith(f"{job.sources[0]}: no column 'target'; {learned}")
+
+
+def test_targets_that_are_no_strings_are_read_as_they_are_written(tmp_path: Path) -> None:
+    path = tmp_path / "in.parquet"
+    pq.write_table(pa.table({"text": ["a", "b"], "target": pa.array([7, None])}), path)
+    summary = score_file(ScoreJob((str(path),), tmp_path / "out.csv"), two_sided("7", "8"))
+    assert (summary.scored, dict(summary.reasons)) == (1, {"target is empty": 1})
+
+
+def test_the_same_text_is_answered_anew_for_each_target(tmp_path: Path) -> None:
+    source = written(tmp_path, "text,target\na,one side\na,the other side\na,one side\nb,one side\n")
+    job = ScoreJob((str(source),), tmp_path / "out.csv")
+    summary = score_file(job, two_sided("one side", "the other side"))
+    assert [row["stance"] for row in rows_of(job.out)] == ["favor", "against", "favor", "favor"]
+    assert summary.repeated_texts == 1

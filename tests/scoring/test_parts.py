@@ -231,3 +231,12 @@ def test_a_text_that_stands_twice_in_a_shard_is_asked_once_and_counted(tmp_path:
     assert model.model.asked == ["a", "b", "a", "c"]  # type: ignore[attr-defined]
     assert (summary.scored, summary.repeated_texts) == (6, 2)
     assert ScoreSummary.from_counts(summary.counts()).lines() == summary.lines()
+
+
+def test_rejects_whose_part_was_never_committed_are_left_out(tmp_path: Path) -> None:
+    job = new_job(tmp_path, "parts")
+    stopped(job)
+    (job.out / "_rejects" / "part-000004-0123456789abcdef.jsonl").write_text("{}\n")
+    score_file(job, classifier())
+    record = json.loads((job.out / "_SUCCESS").read_text())
+    assert sorted(path.name for path in (job.out / "_rejects").iterdir()) == record["rejects"]

@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from ukraine_stance.cli import configs, cross_validation, data, engines, models, promotion, scoring
+from ukraine_stance.cli import configs, cross_validation, data, engines, models, promotion, scoring, sweeping
 from ukraine_stance.errors import StanceError
 
 # What Typer makes of Ctrl-C.
@@ -25,6 +25,7 @@ app.add_typer(scoring.app)
 app.add_typer(engines.app)
 app.add_typer(promotion.app)
 app.add_typer(cross_validation.app)
+app.add_typer(sweeping.app)
 
 
 def main() -> None:

@@ -7,7 +7,7 @@ import typer
 
 from ukraine_stance.cli.options import ConfigFile, Sets
 
-Kind = Annotated[Literal["experiment", "gate"], typer.Option(help="What the file holds.")]
+Kind = Annotated[Literal["experiment", "gate", "sweep"], typer.Option(help="What the file holds.")]
 
 app = typer.Typer(help="Look at a config before anything is loaded.", no_args_is_help=True)
 
@@ -22,6 +22,10 @@ def config_check(config: ConfigFile, sets: Sets = None, kind: Kind = "experiment
         rules = configs.load_gate(config_file(config), sets or []).config
         print(f"{config}: fine (rules of the gate of {rules.registered_model})")
         return
+    if kind == "sweep":
+        tried = configs.load_sweep(config_file(config), sets or []).config
+        print(f"{config}: fine (a sweep of {tried.config}, {tried.trials} trials)")
+        return
     loaded = configs.load(config_file(config), sets or [])
     print(f"{config}: fine ({loaded.config.name}, {loaded.config.model.family})")
 
@@ -35,6 +39,8 @@ def config_show(config: ConfigFile, sets: Sets = None, kind: Kind = "experiment"
     path, given = config_file(config), sets or []
     if kind == "gate":
         print(configs.show(configs.load_gate(path, given)), end="")
+    elif kind == "sweep":
+        print(configs.show(configs.load_sweep(path, given)), end="")
     else:
         print(configs.show(configs.load(path, given)), end="")
 

@@ -2,7 +2,7 @@
 
 from ukraine_stance.config.emission import resolved_yaml
 from ukraine_stance.config.gate import GateConfig
-from ukraine_stance.config.loading import LoadedConfig, load, load_gate, show
+from ukraine_stance.config.loading import LoadedConfig, load, load_gate, load_sweep, show
 from ukraine_stance.config.schema import (
     AbstentionConfig,
     DataConfig,
@@ -17,6 +17,7 @@ from ukraine_stance.config.schema import (
     TransformerConfig,
     json_schema,
 )
+from ukraine_stance.config.sweep import SweepConfig
 
 __all__ = [
     "AbstentionConfig",
@@ -29,12 +30,14 @@ __all__ = [
     "LoadedConfig",
     "MemberConfig",
     "ModelConfig",
+    "SweepConfig",
     "TfidfConfig",
     "TrackingConfig",
     "TransformerConfig",
     "json_schema",
     "load",
     "load_gate",
+    "load_sweep",
     "resolved_yaml",
     "show",
 ]

@@ -10,6 +10,7 @@ from ukraine_stance.config.emission import annotated_yaml, leaves
 from ukraine_stance.config.faults import Plain, dotted, mistake
 from ukraine_stance.config.gate import GATE, GateConfig
 from ukraine_stance.config.schema import EXPERIMENT, ExperimentConfig, Layout, Schema, Section
+from ukraine_stance.config.sweep import SWEEP, SweepConfig
 from ukraine_stance.config.validation import validate
 from ukraine_stance.config.yaml_source import Document, read
 
@@ -39,6 +40,11 @@ def load(path: Path, overrides: Sequence[str] = ()) -> LoadedConfig[ExperimentCo
 def load_gate(path: Path, overrides: Sequence[str] = ()) -> LoadedConfig[GateConfig]:
     """Read the rules of the gate, as `load` reads an experiment."""
     return _load(GATE, path, overrides)
+
+
+def load_sweep(path: Path, overrides: Sequence[str] = ()) -> LoadedConfig[SweepConfig]:
+    """Read what a sweep tries, as `load` reads an experiment."""
+    return _load(SWEEP, path, overrides)
 
 
 def show(loaded: LoadedConfig[Schema]) -> str:

@@ -133,6 +133,11 @@ class TfidfConfig(Section):
     class_weight: Literal["balanced"] | None = Field(
         description="'balanced' weighs each class by its rarity in training; null weighs every statement alike."
     )
+    per_target: bool = Field(
+        default=False,
+        description="With several targets, let each weigh every term for itself beside the weight that the term has "
+        "toward all; false is one model that ignores the target. A target that training lacks gets the shared weights.",
+    )
 
 
 class TransformerConfig(Section):
@@ -172,6 +177,17 @@ class TransformerConfig(Section):
     precision: Literal["auto", "fp32", "bf16"] = Field(
         default="auto", description="Number format of training: 'auto' takes bf16 where the machine is fast at it."
     )
+    reproducible: Literal["strict", "seeded"] = Field(
+        default="strict",
+        description="'strict': the same config, data, versions, machine and number of threads give the same weights to "
+        "the bit, and an operation that cannot is refused; 'seeded': everything random is seeded, no more is promised.",
+    )
+    checkpoint_steps: int = Field(
+        default=500,
+        ge=1,
+        description="Steps of the optimiser within an epoch after which a checkpoint is written, besides that at its "
+        "end: a killed training loses no more work than that.",
+    )
 
 
 class EnsembleConfig(Section):
@@ -186,6 +202,17 @@ class EnsembleConfig(Section):
         le=10,
         description="Parts of the training statements, groups kept whole: each is answered by members that learned "
         "from the others, and these answers teach how to weigh the members. Training takes about as many times longer.",
+    )
+    weigh_on: Literal["training", "validation"] = Field(
+        default="training",
+        description="Statements whose answers teach how to weigh the members: 'training', in `folds` parts, or "
+        "'validation', which are fewer, also choose the transformer's epoch, and cost no further training.",
+    )
+    transformers: int = Field(
+        default=1,
+        ge=1,
+        le=20,
+        description="Transformers in the ensemble, each trained with another seed; they answer by their mean.",
     )
     c: float = Field(
         default=1.0,

@@ -105,7 +105,7 @@ def _finding(layout: AnyLayout, raw: ErrorDetails) -> _Finding:
     keys: Keys = raw["loc"]
     if len(keys) > 1 and keys[0] == "model" and keys[1] in layout.families:
         keys = (keys[0], *keys[2:])
-    keys = keys or _FAMILY  # the one rule across sections is about the family
+    keys = keys or (_FAMILY if layout.families else ())  # an experiment's one rule across sections is about the family
     kind = raw["type"]
     if kind == "missing" and isinstance(keys[-1], int):  # pydantic misses the second of a pair, a person the pair
         keys, kind = keys[:-1], "wrong_length"
@@ -154,7 +154,9 @@ def _fault(layout: AnyLayout, finding: _Finding, family: str | None, document: D
     keys = finding.keys
     place = _place_of(keys, document)
     section = str(keys[0]) if len(keys) > 1 else TOP
-    field = _field(layout, keys, family)
+    field = _field(layout, keys, family) if keys else None
+    if not keys:
+        return Fault(place, "", plain_words(finding.kind, finding.context, finding.value, False))
     if finding.kind == "extra_forbidden":
         text = f"unknown key ({meant(layout, section, str(keys[-1]), family)})"
     elif finding.kind == "missing":

@@ -6,12 +6,14 @@ from typing import Any, TypeAlias
 from ukraine_stance.config.faults import Plain, found
 from ukraine_stance.config.scalars import resolve_plain
 from ukraine_stance.config.schema import KEY, REGISTRY_NAME, SHA256, SLUG
+from ukraine_stance.config.sweep import TRIED
 
 Words: TypeAlias = Callable[[Mapping[str, Any], str, str], str]
 
 _PATTERNS = {
     SLUG: "small letters, digits and single hyphens between them",
     SHA256: "64 hexadecimal digits in small letters",
+    TRIED: "a key of the sections model, tfidf or transformer, written model.KEY",
     KEY: "small letters, digits, '_' and '-', the first a letter or digit",
     REGISTRY_NAME: "letters, digits, '.', '_' and '-', the first a letter or digit",
 }

@@ -195,7 +195,7 @@ def _mapping(node: Node | None, label: str, document: Document) -> dict[str, Pla
     if node is None:
         raise _Unreadable(Fault(_place(label, 1, 1), "", "the file is empty (write its keys: key: value)"))
     if not isinstance(node, MappingNode):
-        raise _Unreadable(Fault(_place_of(node, label), "", "a config is a mapping of keys to values (key: value)"))
+        raise _Unreadable(Fault(_place_of(node, label), "", "expected keys and values (key: value)"))
     document.places[()] = _place_of(node, label)
     return _section(node, (), label, document)
 

@@ -112,6 +112,8 @@ AGREEMENT: dict[str, Metric] = {
     **{f"agreement_{label}": _label_agreement(column) for column, label in enumerate(ORDER)},
 }
 
+_SHARES = frozenset(name for name in AGREEMENT if name.startswith("agreement"))
+
 # Agreement beyond chance may fall short of chance.
 _SPANS = dict.fromkeys(["alpha", "kappa", *(f"alpha_{label}" for label in ORDER)], SIGNED)
 
@@ -216,7 +218,7 @@ def adjudicators_of(votes: Sequence[Labels]) -> set[str]:
 def _estimates(votes: Sequence[Labels], groups: Sequence[str], how: Resampling) -> dict[str, Estimate]:
     coincidences = _by_group([_coincidences(one) for one in votes], groups)
     against_rest = _by_group([_against_rest(one) for one in votes], groups)
-    return from_group_counts(coincidences, AGREEMENT, how, _SPANS) | from_group_counts(
+    return from_group_counts(coincidences, AGREEMENT, how, _SPANS, _SHARES) | from_group_counts(
         against_rest, {"ceiling_macro_f1": macro_f1}, how
     )
 

@@ -186,6 +186,8 @@ def read_suites(*folders: Path) -> list[Suite]:
     """
     suites: list[Suite] = []
     faults: list[str] = []
+    names: dict[str, Path] = {}
+    ids: dict[str, Path] = {}
     for folder in folders:
         if not folder.is_dir():
             raise UserMistake(f"{folder}: there is no such folder of cases")
@@ -193,18 +195,31 @@ def read_suites(*folders: Path) -> list[Suite]:
         if not paths:
             raise UserMistake(f"{folder}: holds no case files (*.yaml)")
         for path in paths:
-            suite, wrong = _read(path)
+            document = yaml_source.read(path)
+            suite, wrong = _read(document)
+            if suite:
+                wrong += _taken(suite, document, names, ids)
+                names.setdefault(suite.name, path)
+                ids |= {case.id: path for case in suite.cases}
+                suites.append(suite)
             faults += [str(mistake(wrong))] if wrong else []
-            suites += [suite] if suite else []
     if faults:
         raise UserMistake("\n".join(faults))
-    seen: dict[str, str] = {}
-    for suite in suites:
-        for case in suite.cases:
-            if case.id in seen:
-                raise UserMistake(f"case {case.id} stands in {seen[case.id]} and in {suite.name}; ids tell cases apart")
-            seen[case.id] = suite.name
     return suites
+
+
+def _taken(suite: Suite, document: yaml_source.Document, names: dict[str, Path], ids: dict[str, Path]) -> list[Fault]:
+    """Faults of a suite whose name, or whose cases' ids, stand in an earlier file."""
+    faults = []
+    if suite.name in names:
+        text = f"{suite.name} is a suite of {names[suite.name].name} already; give another name"
+        faults.append(Fault(_place(("name",), document), "name", text))
+    for number, case in enumerate(suite.cases):
+        keys = ("cases", number, "id")
+        if case.id in ids:
+            text = f"{escaped(case.id)} is a case of {ids[case.id].name} already; ids tell cases apart"
+            faults.append(Fault(_place(keys, document), dotted(keys), text))
+    return faults
 
 
 def run(suites: Sequence[Suite], predict: Predict) -> list[SuiteResult]:
@@ -222,8 +237,7 @@ def run(suites: Sequence[Suite], predict: Predict) -> list[SuiteResult]:
     return found
 
 
-def _read(path: Path) -> tuple[Suite | None, list[Fault]]:
-    document = yaml_source.read(path)
+def _read(document: yaml_source.Document) -> tuple[Suite | None, list[Fault]]:
     if document.data is None or document.faults:
         return None, document.faults
     kind = document.data.get("kind")
@@ -255,8 +269,18 @@ def _faults(wrong: ValidationError, document: yaml_source.Document) -> Iterator[
     for error in wrong.errors():
         keys = tuple(error["loc"])
         said = str(error.get("ctx", {}).get("error", error["msg"]))  # our own ValueError without pydantic's prefix
-        words = {"extra_forbidden": "unknown key", "missing": "is missing"}.get(error["type"], said)
+        words = _WORDS.get(error["type"], said)
         yield Fault(_place(keys, document), dotted(keys), words)
+
+
+# In place of pydantic's own words.
+_WORDS = {
+    "extra_forbidden": "unknown key",
+    "missing": "is missing",
+    "string_type": "expected text",
+    "string_too_short": "is empty",
+    "string_pattern_mismatch": "is blank, or no name of small letters, digits, '_' and '-'",
+}
 
 
 def _place(keys: tuple[str | int, ...], document: yaml_source.Document) -> Place:

@@ -125,7 +125,8 @@ def reliability_bins(
     bins = _equal_mass(stated, wanted)
     sums = _group_sums(groups, bins, np.column_stack([np.ones(len(stated)), happened]))
     kept = np.unique(bins)
-    observed = from_group_counts(sums, {str(one): partial(_share_of_cell, cell=one) for one in kept}, how)
+    shares: dict[str, Metric] = {str(one): partial(_share_of_cell, cell=one) for one in kept}
+    observed = from_group_counts(sums, shares, how, shares=shares.keys())
     found = []
     for one in kept:
         inside = stated[bins == one]
@@ -182,7 +183,7 @@ def selective(
     counts = np.zeros((len(names), len(ORDER), len(ORDER) + 1))
     np.add.at(counts, (index, gold, answers), 1)
     in_the_field = in_field({"field_coverage": _coverage, "field_accuracy": _answered_accuracy}, shares)
-    return from_group_counts(counts, {**_SELECTIVE, **in_the_field}, how)
+    return from_group_counts(counts, {**_SELECTIVE, **in_the_field}, how, shares={"coverage", "accuracy"})
 
 
 def _coverage(counts: FloatArray) -> FloatArray:

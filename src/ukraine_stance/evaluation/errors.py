@@ -121,7 +121,7 @@ def disagree(
         only_second_right=kinds[False, True, False],
         same_mistake=kinds[False, False, True],
         different_mistakes=kinds[False, False, False],
-        estimates=bootstrap(one, two, list(rows["group"]), how, _ALIKE, {"kappa": SIGNED}),
+        estimates=bootstrap(one, two, list(rows["group"]), how, _ALIKE, {"kappa": SIGNED}, {"agreement"}),
         level=how.level,
         listed=tuple(
             Disagreement(

@@ -40,11 +40,42 @@ def parts_of_file(
     if warnings and unseen:
         raise UserMistake("\n".join(warnings))
     warnings = seen + warnings
+    if unseen and (rows["group"] == rows["id"]).all():
+        raise UserMistake(
+            f"{path}: no row names its group, by which the gate counts; fill a column 'group' with the article or page "
+            "of each"
+        )
+    warnings += _about_targets(path, rows, models, names) + _about_doubles(path, rows)
     if rows["group"].nunique() == len(rows):
         warnings.append(f"{path}: no two rows share a group; if several come from one article, add a column 'group'")
     elif alone := int((rows["group"] == rows["id"]).sum()):
         warnings.append(f"{path}: {alone} of {len(rows)} rows give no group: each counts as an article of its own")
     return {path.name: rows}, warnings
+
+
+def _about_targets(
+    path: Path, rows: pd.DataFrame, models: Sequence[StanceClassifier], names: Sequence[str]
+) -> list[str]:
+    foreign = [
+        (name, model.target, int((rows["target"] != model.target).sum()))
+        for model, name in zip(models, names, strict=True)
+    ]
+    return [
+        f"{path}: {count} of {len(rows)} rows are about another target than {name} was trained for ({target}); the "
+        "figures mix them (--by target tells them apart)"
+        for name, target, count in foreign
+        if count
+    ]
+
+
+def _about_doubles(path: Path, rows: pd.DataFrame) -> list[str]:
+    labels = rows.groupby([rows["text"].map(normalised), "target"])["label"].nunique()
+    count = int((labels > 1).sum())
+    return (
+        [f"{path}: {count} texts stand there with two labels; one of them is wrong whatever a model says"]
+        if count
+        else []
+    )
 
 
 def held_out_parts(

@@ -74,6 +74,9 @@ METRICS: dict[str, Metric] = {
     },
 }
 
+# Of these, the shares of statements: of all, of those given a label, of those that have it. An F1 is none of them.
+SHARES = frozenset(name for name in METRICS if name.startswith(("accuracy", "precision", "recall")))
+
 
 def _hits(counts: FloatArray) -> FloatArray:
     return np.asarray(np.diagonal(counts, axis1=-2, axis2=-1))

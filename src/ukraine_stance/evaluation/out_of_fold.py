@@ -8,7 +8,17 @@ import numpy as np
 import pandas as pd
 
 from ukraine_stance.classifier import OUTPUT_COLUMNS
-from ukraine_stance.evaluation.results import Evaluation, PartResult, gold_columns, measure, predicted_columns
+from ukraine_stance.config import FieldShares
+from ukraine_stance.evaluation.base_rate import field_figures
+from ukraine_stance.evaluation.curves import curves
+from ukraine_stance.evaluation.results import (
+    Evaluation,
+    PartResult,
+    gold_columns,
+    measure,
+    predicted_columns,
+    probabilities_of,
+)
 from ukraine_stance.evaluation.slices import slice_columns, slices
 from ukraine_stance.evaluation.uncertainty import Resampling
 
@@ -70,12 +80,19 @@ def spread(rounds: Sequence[PartResult]) -> dict[str, dict[str, float | None]]:
 
 
 def measure_out_of_fold(
-    model: tuple[str, str], part: str, tested: Sequence[ScoredRound], notes: Sequence[str], how: Resampling
+    model: tuple[str, str],
+    part: str,
+    tested: Sequence[ScoredRound],
+    notes: Sequence[str],
+    how: Resampling,
+    field_shares: FieldShares,
 ) -> OutOfFold:
     """Measure the fits one by one and all of their predictions together, as one part named `part`.
 
     model is the name and the id that the page shows; notes say what the reader must know before any figure. Intervals
-    of all together resample groups, not fits. Raises ValueError when a statement was tested twice.
+    of all together resample groups, not fits; the curves of confidence know no threshold: each fit has its own.
+    field_shares are the labels' shares in the text that the model is for. Raises ValueError when a statement was tested
+    twice.
     """
     rounds = tuple(measure(one.name, one.rows, one.scores, how) for one in tested)
     rows = pd.concat([one.rows.assign(**{HELD_OUT: one.name}) for one in tested], ignore_index=True)
@@ -85,7 +102,9 @@ def measure_out_of_fold(
     name, model_id = model
     of_all = scores.assign(model_id=model_id)
     columns = slice_columns(rows, (HELD_OUT,) if len(tested) > 1 else ())
-    found = slices(part, rows, gold_columns(rows), predicted_columns(scores), columns, how)
+    gold, predicted, groups = gold_columns(rows), predicted_columns(scores), list(rows["group"])
+    found = slices(part, rows, gold, predicted, columns, how)
+    drawn = curves(probabilities_of(scores), gold, groups, 0.0, field_shares, how)
     together = Evaluation(
         names=(name,),
         model_ids=(model_id,),
@@ -95,6 +114,9 @@ def measure_out_of_fold(
         predictions={part: [of_all]},
         warnings=(*notes, _ABOUT_INTERVALS, *_about_spread(rounds)),
         slices=(tuple(found),),
+        choices=(None,),
+        curves={part: (drawn,)},
+        in_field={part: (field_figures(gold, predicted, groups, field_shares, how),)},
     )
     predictions = pd.concat([rows[["id", HELD_OUT, "group", "label", "text"]], scores[list(OUTPUT_COLUMNS)]], axis=1)
     return OutOfFold(together, rounds, predictions)

@@ -334,7 +334,8 @@ def _needed(found: Comparison) -> str:
     difference = found.differences["macro_f1"]
     half = (difference.high - difference.low) / 2
     tail = float(norm.ppf(0.5 + found.level / 2))
-    if half == 0 or abs(difference.value) < _LEAST_DIFFERENCE:
+    # With few groups the interval holds their fewness too, of which more statements would cure the most.
+    if found.groups < ENOUGH_GROUPS or half == 0 or abs(difference.value) < _LEAST_DIFFERENCE:
         return ""
     needed = found.statements * (half / difference.value * (tail + _POWER) / tail) ** 2
     rounded = round(needed, 2 - math.ceil(math.log10(needed)))

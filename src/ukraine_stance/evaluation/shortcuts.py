@@ -132,7 +132,7 @@ def _kept(before: IntArray, after: IntArray, counted: np.ndarray, groups: Sequen
     names, index = np.unique(np.asarray(groups, dtype=str)[counted], return_inverse=True)
     counts = np.zeros((len(names), 2))
     np.add.at(counts, index, np.column_stack([before == after, np.ones(len(before))])[counted])
-    return from_group_counts(counts, {"kept": _share}, how)["kept"]
+    return from_group_counts(counts, {"kept": _share}, how, shares={"kept"})["kept"]
 
 
 def _share(counts: FloatArray) -> FloatArray:

@@ -65,7 +65,7 @@ def slices(
         for value in values.unique():
             there = (values == value).to_numpy()
             groups = list(rows.loc[there, "group"])
-            estimates = bootstrap(gold[there], predicted[there], groups, how, _METRICS)
+            estimates = bootstrap(gold[there], predicted[there], groups, how, _METRICS, shares={"accuracy"})
             of_column.append(Slice(part, column, value, int(there.sum()), len(set(groups)), **estimates))
         found += sorted(of_column, key=lambda one: (one.accuracy.value, -one.statements, one.value))
     return found
@@ -74,14 +74,11 @@ def slices(
 def worst(found: Sequence[Slice], count: int) -> list[Slice]:
     """The slices that are most surely bad, whatever their column: by the upper end of the accuracy's interval.
 
-    An accuracy of 0 has no such interval: its upper end is Clopper and Pearson's for so many groups, so that one wrong
-    page comes late and fifteen of them early. Other slices without an interval come last.
+    Slices without an interval come last.
     """
 
     def key(one: Slice) -> tuple[float, float, int]:
-        upper = one.accuracy.high
-        if isnan(upper):
-            upper = 1 - 0.025 ** (1 / one.groups) if one.accuracy.value == 0 else 1.0
+        upper = 1.0 if isnan(one.accuracy.high) else one.accuracy.high
         return upper, one.accuracy.value, -one.statements
 
     return sorted(found, key=key)[:count]

@@ -23,13 +23,17 @@ _FAMILIES: dict[str, type[StanceModel]] = {
 def build(config: "ModelConfig", seed: int, members: "Sequence[MemberConfig]" = ()) -> StanceModel:
     """An untrained model of the config's family; `seed` reaches every random choice it makes.
 
-    members are the configs of what an ensemble is made of.
+    members are the configs of what an ensemble is made of; its transformers take seeds one after another from `seed`.
     """
     values = {**config.model_dump(), "seed": seed}
     if config.family == EnsembleModel.family:
         return EnsembleModel(
             EnsembleSettings(**_only(EnsembleSettings, values)),
-            tuple(partial(build, member, seed) for member in members),
+            tuple(
+                partial(build, member, seed + number)
+                for member in members
+                for number in range(values["transformers"] if member.family == TransformerModel.family else 1)
+            ),
         )
     if config.family == TransformerModel.family:
         return TransformerModel(TransformerSettings(**_only(TransformerSettings, values)))

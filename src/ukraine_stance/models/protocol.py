@@ -1,6 +1,6 @@
 """What every model family offers; recipes and scoring know nothing else of a model."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Protocol, TypeVar
@@ -19,6 +19,9 @@ FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 BoolArray = npt.NDArray[np.bool_]
 Settings = TypeVar("Settings")
+
+# Told the epoch, from 1, and the macro-F1 on validation after it; whatever it raises ends the training.
+Watch = Callable[[int, float], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,8 +125,13 @@ class StanceModel(Protocol):
 
     family: ClassVar[str]
 
-    def fit(self, train: LabelledTexts, validation: LabelledTexts, workspace: Path) -> FitReport:
-        """Learn from `train`; `validation` serves early stopping alone. Intermediate files go to `workspace`."""
+    def fit(
+        self, train: LabelledTexts, validation: LabelledTexts, workspace: Path, watch: Watch | None = None
+    ) -> FitReport:
+        """Learn from `train`; `validation` serves early stopping alone. Intermediate files go to `workspace`.
+
+        watch is told of every epoch, where the family has epochs.
+        """
 
     def predict(self, texts: Sequence[str], targets: Sequence[str]) -> Prediction:
         """Probabilities of each text toward its target; the answer for a text does not depend on its neighbours."""

@@ -21,6 +21,7 @@ from ukraine_stance.models.protocol import (
     FloatArray,
     LabelledTexts,
     Prediction,
+    Watch,
     read_settings,
 )
 from ukraine_stance.models.weights import locate
@@ -53,6 +54,8 @@ class TransformerSettings:
     patience: int
     precision: Literal["auto", "fp32", "bf16"]
     seed: int
+    reproducible: Literal["strict", "seeded"] = "strict"
+    checkpoint_steps: int = 500
 
 
 class TransformerModel:
@@ -65,8 +68,13 @@ class TransformerModel:
         self._network = network
         self._tokenizer = tokenizer
 
-    def fit(self, train: LabelledTexts, validation: LabelledTexts, workspace: Path) -> FitReport:
-        """Fine-tune on `train`, keep the epoch with the best macro-F1 on `validation`."""
+    def fit(
+        self, train: LabelledTexts, validation: LabelledTexts, workspace: Path, watch: Watch | None = None
+    ) -> FitReport:
+        """Fine-tune on `train`, keep the epoch with the best macro-F1 on `validation`.
+
+        What was begun in the workspace goes on there.
+        """
         _quiet()
         from ukraine_stance.models import finetuning
 
@@ -74,7 +82,7 @@ class TransformerModel:
         self._tokenizer = read_tokenizer(source)
         weights = balanced_class_weights(train.gold) if self._settings.class_weights == "balanced" else None
         rows = finetuning.TrainingRows(self._encode(train), self._encode(validation), weights)
-        self._network, report = finetuning.finetune(source, self._settings, rows, self._tokenizer, workspace)
+        self._network, report = finetuning.finetune(source, self._settings, rows, self._tokenizer, workspace, watch)
         return report
 
     def predict(self, texts: Sequence[str], targets: Sequence[str]) -> Prediction:

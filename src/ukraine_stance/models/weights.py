@@ -35,7 +35,9 @@ def locate(checkpoint: str, revision: str | None, sha256: str | None) -> Path:
         folder = packaged or _downloaded_folder(checkpoint, revision)
     weights = folder / _WEIGHTS
     if not weights.is_file():
-        raise UserMistake(f"{folder}: holds no {_WEIGHTS}; other weight formats are not loaded")
+        raise UserMistake(
+            f"{folder}: holds no {_WEIGHTS}; other weight formats are not loaded (README, Weights, converts them)"
+        )
     if sha256 is not None and sha256_file(weights) != sha256:
         raise UserMistake(f"{weights}: not the file that model.checkpoint_sha256 names; not loaded")
     return folder

@@ -15,7 +15,7 @@ from ukraine_stance.scoring.ids import repeated_ids
 from ukraine_stance.scoring.job import FILE_COLUMN, ScoreJob
 from ukraine_stance.scoring.outputs import finished_output, write_output
 from ukraine_stance.scoring.parts import PartFolder, discard, refuse_strangers
-from ukraine_stance.scoring.shards import TYPES, output_schema, score_shard
+from ukraine_stance.scoring.shards import TARGET_COLUMN, TYPES, output_schema, score_shard
 from ukraine_stance.scoring.summary import ScoreSummary
 from ukraine_stance.tables import Place, ReadOptions, SeveralSources, listed, saying_why_unread
 
@@ -25,9 +25,10 @@ States = dict[Place, tuple[Any, ...]]
 def score_file(job: ScoreJob, classifier: StanceClassifier) -> ScoreSummary:
     """Write every input column and ours (OUTPUT_COLUMNS and the input's row number) to `job.out`.
 
-    Given again after it was stopped, it goes on with the shards that are missing; given again on the same input, model
-    and options, it finds the output complete and does nothing. Raises UserMistake for an input that cannot be read,
-    lacks the text column or has a column of ours, and for an output that is another's or cannot be written.
+    A column `target` names what each row is asked about. Given again after it was stopped, it goes on with the shards
+    that are missing; given again on the same input, model and options, it finds the output complete and does nothing.
+    Raises UserMistake for an input that cannot be read, lacks the text column, has a column of ours or, for a model of
+    several targets, none called target, and for an output that is another's or cannot be written.
     """
     with saying_why_unwritten(job.out):
         places, several = job.places()
@@ -37,7 +38,7 @@ def score_file(job: ScoreJob, classifier: StanceClassifier) -> ScoreSummary:
         place.check()
     states = {place: place.state() for place in places}
     source = SeveralSources(places, options, FILE_COLUMN if several else None)
-    _check_columns(job, source.schema)
+    _check_columns(job, source.schema, classifier)
     fingerprint = job.fingerprint(places, several, classifier)
     with ExitStack() as owned:
         with saying_why_unwritten(job.out):
@@ -130,7 +131,7 @@ def _refuse_changed(place: Place, state: tuple[Any, ...]) -> None:
             raise UserMistake(f"{place}: was changed while it was scored; give the command again with --force")
 
 
-def _check_columns(job: ScoreJob, schema: pa.Schema) -> None:
+def _check_columns(job: ScoreJob, schema: pa.Schema, classifier: StanceClassifier) -> None:
     where = " ".join(job.sources)
     if job.text_column not in schema.names:
         raise UserMistake(
@@ -142,3 +143,8 @@ def _check_columns(job: ScoreJob, schema: pa.Schema) -> None:
         raise UserMistake(
             f"{where}: has the output columns {', '.join(clashes)} already; give --prefix to name ours otherwise"
         )
+    if TARGET_COLUMN not in schema.names:
+        try:
+            classifier.asked(None, 1)
+        except UserMistake as fault:
+            raise UserMistake(f"{where}: {fault}") from fault

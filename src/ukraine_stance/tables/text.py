@@ -51,12 +51,14 @@ class TextFile:
 
     def raw(self, text: str) -> bytes:
         """The bytes that were read as this text."""
-        # Not the handler `surrogateescape`: it cannot give back single bytes in codecs of two or four a character.
-        pieces = _ESCAPED.split(text)
-        return b"".join(
-            bytes(ord(mark) & 0xFF for mark in piece) if at % 2 else piece.encode(self._unmarked)
-            for at, piece in enumerate(pieces)
-        )
+        try:
+            return text.encode(self._unmarked)
+        except UnicodeEncodeError:
+            # Not the handler `surrogateescape`: it cannot give back single bytes in codecs of two or four a character.
+            return b"".join(
+                bytes(ord(mark) & 0xFF for mark in piece) if at % 2 else piece.encode(self._unmarked)
+                for at, piece in enumerate(_ESCAPED.split(text))
+            )
 
     def fault(self, text: str) -> str:
         """Which byte of the text is none in this encoding, and the remedy; empty where all are."""

@@ -6,6 +6,7 @@ import io
 import json
 import math
 import re
+from collections.abc import Iterable
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -43,7 +44,7 @@ class TableWriter:
         if suffix not in SUFFIXES:
             raise UserMistake(f"{suffix or 'no extension'}: not written; end the output in {', '.join(SUFFIXES)}")
         self._schema = schema
-        self._guard = _guarded if guard_formulas else _cell
+        self._guard_formulas = guard_formulas
         self._suffix = suffix
         self._open = ExitStack()
         if suffix == ".parquet":
@@ -56,7 +57,7 @@ class TableWriter:
         )
         if suffix != ".jsonl":
             self._csv = csv.writer(_UnixLines(self._text), delimiter="\t" if suffix == ".tsv" else ",")
-            self._csv.writerow(map(self._guard, schema.names))
+            self._csv.writerow(map(_guarded, schema.names) if guard_formulas else schema.names)
 
     def __enter__(self) -> Self:
         return self
@@ -71,13 +72,27 @@ class TableWriter:
             return
         columns = [values_of(column) for column in table.columns]
         if self._suffix != ".jsonl":
-            self._csv.writerows(zip(*(map(self._guard, column) for column in columns), strict=True))
+            cells = map(self._cells, self._schema, columns)
+            self._csv.writerows(zip(*cells, strict=True))
             return
         for at, field in enumerate(self._schema):
             columns[at] = list(map(_parsed if holds_json(field) else _finite, columns[at]))
         for values in zip(*columns, strict=True):
             row = dict(zip(self._schema.names, values, strict=True))
             self._text.write(json.dumps(row, ensure_ascii=False, default=_plain) + "\n")
+
+    def _cells(self, field: pa.Field, values: list[Any]) -> Iterable[Any]:
+        if self._guard_formulas:
+            return map(_guarded, values)
+        # The csv module writes all others as they are.
+        return map(_cell, values) if pa.types.is_nested(field.type) or _is_bytes(field.type) else values
+
+
+def _is_bytes(kind: pa.DataType) -> bool:
+    if pa.types.is_dictionary(kind):
+        kind = kind.value_type
+    names = (pa.types.is_binary, pa.types.is_large_binary, pa.types.is_fixed_size_binary, pa.types.is_binary_view)
+    return any(is_such(kind) for is_such in names)
 
 
 class _UnixLines:

@@ -1,0 +1,230 @@
+"""Search for better values of an experiment on its validation fold; the test is never looked at."""
+
+import json
+import logging
+import shutil
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ukraine_stance import classifier, fitting, runs, tracking
+from ukraine_stance.config import ExperimentConfig, SweepConfig, load, resolved_yaml
+from ukraine_stance.corpus import dataset
+from ukraine_stance.corpus.dataset import Dataset
+from ukraine_stance.errors import ServiceGone, UserMistake
+from ukraine_stance.evaluation.metrics import METRICS, confusion
+from ukraine_stance.evaluation.results import gold_columns, predicted_columns
+from ukraine_stance.files import saying_why_unwritten, sha256_json, sole_writer, write_text
+from ukraine_stance.progress import line
+from ukraine_stance.project import Project, config_file
+from ukraine_stance.runs import Run
+
+if TYPE_CHECKING:
+    from optuna import Study, Trial
+    from optuna.trial import FrozenTrial
+
+_STUDY = "study.db"
+_BEST = "best.yaml"
+_TRIALS = "trials.csv"
+_ASKED = "asked"
+# Trials before the sampler and the pruner learn from them.
+_DRAWN_FIRST = 8
+# Of a config: as the search's figure for a trial, and what early stopping goes by.
+_METRIC = "macro_f1"
+
+
+@dataclass(frozen=True, slots=True)
+class TrialResult:
+    """One trial: what was set, in words of `--set`, and its validation macro-F1; pruned ones have that of their end."""
+
+    number: int
+    values: dict[str, str]
+    score: float | None
+    pruned: bool
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Sweep:
+    """The folder of a sweep with all its trials, in order; best.yaml there is the best one's config, ready to train."""
+
+    folder: Path
+    trials: tuple[TrialResult, ...]
+
+    @property
+    def best_config(self) -> Path:
+        """Config of the best trial."""
+        return self.folder / _BEST
+
+    @property
+    def best(self) -> TrialResult:
+        """The trial of the highest score among those that ran to their end."""
+        return max((one for one in self.trials if not one.pruned), key=lambda one: one.score or 0.0)
+
+
+def sweep(project: Project, wanted: SweepConfig, out: Path | None = None) -> Sweep:
+    """Try values until there are as many trials as wanted; a folder that holds some of the same sweep is gone on with.
+
+    A trial learns from the training folds and is judged on the validation fold, with the experiment's own seed. Raises
+    UserMistake for values that the experiment does not take, before any is tried, and for a folder of another sweep.
+    """
+    base = _config(wanted, {})
+    for key, texts in _extremes(wanted):
+        for text in texts:
+            _config(wanted, {key: text})
+    data = dataset.load(project, base.data)
+    if base.tracking.enabled:
+        tracking.check(project)
+    folder = out or runs.new_folder(project.runs, f"sweep-{base.name}")
+    with saying_why_unwritten(folder), sole_writer(folder):
+        study = _open(folder, project, wanted, base, data)
+        missing = wanted.trials - len(_ended(study))
+        if missing <= 0:
+            line(f"{folder}: finished before, nothing is tried")
+        try:
+            _search(study, wanted, missing, data, folder)
+        except KeyboardInterrupt:
+            line(f"{folder}: keeps {len(_ended(study))} trials; the same command with --out {folder} goes on")
+            raise
+        finally:
+            shutil.rmtree(_workspace(folder), ignore_errors=True)
+        done = Sweep(folder, tuple(map(_result, _ended(study))))
+        _write(done, study, wanted, base)
+    if base.tracking.enabled:
+        _publish(project, done, base)
+    return done
+
+
+def _config(wanted: SweepConfig, values: dict[str, str]) -> ExperimentConfig:
+    """The experiment with values laid over it, which are held against the schema as `--set` is."""
+    return load(config_file(Path(wanted.config)), [f"{key}={text}" for key, text in values.items()]).config
+
+
+def _extremes(wanted: SweepConfig) -> Iterator[tuple[str, list[str]]]:
+    for key, ends in [*wanted.uniform.items(), *wanted.log_uniform.items()]:
+        yield key, [repr(end) for end in ends]
+    for key, choices in wanted.choices.items():
+        yield key, [json.dumps(choice) for choice in choices]
+
+
+def _open(folder: Path, project: Project, wanted: SweepConfig, base: ExperimentConfig, data: Dataset) -> "Study":
+    import optuna
+
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    asked = {
+        "sweep": wanted.model_dump(mode="json", exclude={"trials", "config"}),
+        "experiment": base.model_dump(mode="json", exclude={"tracking"}),
+        "data": data.learned_sha256,
+        "versions": classifier.versions(),
+    }
+    there = folder.exists() and any(folder.iterdir())
+    if there and not (folder / _STUDY).is_file():
+        raise UserMistake(f"{folder}: exists and is no sweep; give another --out")
+    if not there:
+        folder.mkdir(parents=True, exist_ok=True)
+        facts = {"sha256": data.sha256, "rows": {name: len(data.part(name)) for name in ("train", "validation")}}
+        runs.record_origin(folder, resolved_yaml(base), facts, project.root)
+    pruner = optuna.pruners.MedianPruner(_DRAWN_FIRST) if wanted.prune else optuna.pruners.NopPruner()
+    study = optuna.create_study(
+        storage=f"sqlite:///{(folder / _STUDY).absolute()}",
+        study_name="sweep",
+        direction="maximize",
+        load_if_exists=True,
+        pruner=pruner,
+    )
+    if study.user_attrs.setdefault(_ASKED, sha256_json(asked)) != sha256_json(asked):
+        raise UserMistake(
+            f"{folder}: holds a sweep of another experiment, other values, data or library versions; give another --out"
+        )
+    study.set_user_attr(_ASKED, sha256_json(asked))
+    for trial in study.get_trials(deepcopy=False, states=(optuna.trial.TrialState.RUNNING,)):
+        study.tell(trial.number, state=optuna.trial.TrialState.FAIL)  # of a process that was killed
+    return study
+
+
+def _search(study: "Study", wanted: SweepConfig, missing: int, data: Dataset, folder: Path) -> None:
+    import optuna
+
+    for _ in range(missing):
+        ended = len(_ended(study))
+        # Drawn from the seed and the trials that ended alone: a sweep that was killed goes on as if it had not been.
+        study.sampler = optuna.samplers.TPESampler(n_startup_trials=_DRAWN_FIRST, seed=wanted.seed + ended)
+        trial = study.ask()
+        values = _drawn(trial, wanted)
+        trial.set_user_attr("values", values)
+        said = ", ".join(f"{key}={text}" for key, text in values.items())
+        try:
+            score = _score(_config(wanted, values), data, trial, folder, wanted.prune)
+        except optuna.TrialPruned:
+            study.tell(trial, state=optuna.trial.TrialState.PRUNED)
+            line(f"trial {ended + 1} of {wanted.trials}: pruned ({said})")
+        else:
+            study.tell(trial, score)
+            line(f"trial {ended + 1} of {wanted.trials}: validation macro-F1 {score:.3f} ({said})")
+
+
+def _drawn(trial: "Trial", wanted: SweepConfig) -> dict[str, str]:
+    values: dict[str, str] = {}
+    for ranges, by_factors in ((wanted.uniform, False), (wanted.log_uniform, True)):
+        for key, (low, high) in ranges.items():
+            whole = isinstance(low, int) and isinstance(high, int)
+            suggest: Any = trial.suggest_int if whole else trial.suggest_float
+            values[key] = repr(suggest(key, low, high, log=by_factors))
+    for key, choices in wanted.choices.items():
+        values[key] = trial.suggest_categorical(key, [json.dumps(choice) for choice in choices])
+    return values
+
+
+def _score(config: ExperimentConfig, data: Dataset, trial: "Trial", folder: Path, prune: bool) -> float:
+    """Validation macro-F1 of a config. Raises optuna.TrialPruned where an epoch shows that it is not worth the rest."""
+    import optuna
+
+    def watch(epoch: int, macro_f1: float) -> None:
+        trial.report(macro_f1, epoch)
+        if prune and trial.should_prune():
+            raise optuna.TrialPruned
+
+    workspace = _workspace(folder)
+    shutil.rmtree(workspace, ignore_errors=True)
+    workspace.mkdir()
+    training, validation = data.part("train"), data.part("validation")
+    checkpoints = workspace / "checkpoints"
+    fitted = fitting.fit(config, training, validation, data.learned_sha256, workspace, checkpoints, watch)
+    answers = predicted_columns(fitted.classifier.score(list(validation["text"]), list(validation["target"])))
+    return float(METRICS[_METRIC](confusion(gold_columns(validation), answers)))
+
+
+def _workspace(folder: Path) -> Path:
+    return folder / "work"
+
+
+def _ended(study: "Study") -> "Sequence[FrozenTrial]":
+    from optuna.trial import TrialState
+
+    return study.get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.PRUNED))
+
+
+def _result(trial: "FrozenTrial") -> TrialResult:
+    from optuna.trial import TrialState
+
+    seconds = trial.duration.total_seconds() if trial.duration else 0.0
+    score = trial.value if trial.value is not None else trial.intermediate_values.get(trial.last_step or 0)
+    return TrialResult(trial.number, trial.user_attrs["values"], score, trial.state == TrialState.PRUNED, seconds)
+
+
+def _write(done: Sweep, study: "Study", wanted: SweepConfig, base: ExperimentConfig) -> None:
+    best = _config(wanted, done.best.values).model_copy(update={"name": f"{base.name}-swept"})
+    write_text(done.best_config, resolved_yaml(best))
+    write_text(
+        done.folder / _TRIALS,
+        study.trials_dataframe(attrs=("number", "value", "duration", "params", "state")).to_csv(index=False),
+    )
+
+
+def _publish(project: Project, done: Sweep, base: ExperimentConfig) -> None:
+    trials = [(one.number, one.values, one.score, one.pruned) for one in done.trials]
+    try:
+        tracking.publish_sweep(project, Run(done.folder), base.model_dump(mode="json"), trials, done.best_config)
+    except ServiceGone as fault:
+        logging.getLogger(__name__).warning("%s\nall is done; the same command again sends it", fault)

@@ -1,0 +1,176 @@
+"""A sweep: judged on validation alone, the same after a kill, kept in its folder and shown by MLflow."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ukraine_stance import fitting
+from ukraine_stance import sweep as recipe
+from ukraine_stance.config import SweepConfig, load
+from ukraine_stance.corpus import dataset
+from ukraine_stance.corpus.dataset import Dataset
+from ukraine_stance.errors import UserMistake
+from ukraine_stance.project import Project
+from ukraine_stance.sweep import Sweep
+
+REPOSITORY = Path(__file__).parents[1]
+TFIDF = REPOSITORY / "configs" / "train" / "tfidf.yaml"
+
+
+@pytest.fixture(scope="module")
+def project(few_statements: Callable[[Path], Project], tmp_path_factory: pytest.TempPathFactory) -> Project:
+    made = few_statements(tmp_path_factory.mktemp("project"))
+    dataset.build(made, None)
+    text = TFIDF.read_text(encoding="utf-8").replace("char_ngrams: [3, 5]", "char_ngrams: null")
+    (made.root / "x.yaml").write_text(text + "  enabled: false\n", encoding="utf-8")
+    return made
+
+
+def wanted(project: Project, trials: int = 4, **changed: Any) -> SweepConfig:
+    values = {
+        "config": str(project.root / "x.yaml"), "trials": trials, "seed": 3, "prune": False,
+        "log_uniform": {"model.c": (0.25, 64)}, "choices": {"model.word_ngrams": ((1, 1), (1, 2))},
+    }  # fmt: skip
+    return SweepConfig(**{**values, **changed})
+
+
+@pytest.fixture(scope="module")
+def done(project: Project) -> Sweep:
+    return recipe.sweep(project, wanted(project), project.root / "done")
+
+
+def told(found: Sweep) -> list[tuple[dict[str, str], float | None, bool]]:
+    return [(one.values, one.score, one.pruned) for one in found.trials]
+
+
+def test_every_trial_has_its_values_and_the_best_is_ready_to_train(project: Project, done: Sweep) -> None:
+    assert len(done.trials) == 4 and len({one.values["model.c"] for one in done.trials}) == 4
+    assert done.best.score == max(one.score or 0 for one in done.trials)
+    best = load(done.best_config).config
+    assert best.name == "tfidf-swept" and repr(best.model.c) == done.best.values["model.c"]
+    assert (done.folder / "trials.csv").read_text().count("COMPLETE") == 4
+
+
+def test_the_score_is_that_of_the_validation_fold(project: Project, done: Sweep, tmp_path: Path) -> None:
+    from sklearn.metrics import f1_score
+
+    config = load(done.best_config).config
+    data = dataset.load(project, config.data)
+    validation = data.part("validation")
+    fitted = fitting.fit(config, data.part("train"), validation, "x", tmp_path, tmp_path / "checkpoints")
+    answers = fitted.classifier.score(list(validation["text"]))["stance"]
+    assert done.best.score == pytest.approx(f1_score(validation["label"], answers, average="macro"))
+
+
+def test_the_test_is_never_looked_at(project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+    part = Dataset.part
+    monkeypatch.setattr(Dataset, "part", lambda data, name: asked.append(name) or part(data, name))
+    recipe.sweep(project, wanted(project, trials=1), tmp_path / "s")
+    assert set(asked) == {"train", "validation"}
+
+
+@pytest.mark.parametrize("fault", [KeyboardInterrupt, RuntimeError])
+def test_interrupted_it_goes_on_to_the_same_trials(
+    project: Project, done: Sweep, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: type[BaseException]
+) -> None:
+    fit, fits = fitting.fit, []
+
+    def fit_twice(*arguments: Any) -> Any:
+        fits.append(1)
+        if len(fits) == 3:
+            raise fault
+        return fit(*arguments)
+
+    monkeypatch.setattr(fitting, "fit", fit_twice)
+    with pytest.raises(fault):
+        recipe.sweep(project, wanted(project), tmp_path / "s")
+    assert not (tmp_path / "s" / "work").exists()
+    again = recipe.sweep(project, wanted(project), tmp_path / "s")
+    assert told(again) == told(done) and len(fits) == 5
+    assert again.best_config.read_bytes() == done.best_config.read_bytes()
+
+
+def test_a_finished_sweep_tries_nothing_and_more_trials_go_on(
+    project: Project, done: Sweep, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fits = []
+    fit = fitting.fit
+    monkeypatch.setattr(fitting, "fit", lambda *arguments: fits.append(1) or fit(*arguments))
+    assert told(recipe.sweep(project, wanted(project), done.folder)) == told(done) and not fits
+    more = recipe.sweep(project, wanted(project, trials=5), done.folder)
+    assert told(more)[:4] == told(done) and len(fits) == 1
+
+
+def test_a_folder_of_another_sweep_is_refused(project: Project, done: Sweep, tmp_path: Path) -> None:
+    with pytest.raises(UserMistake, match="holds a sweep of another experiment, other values"):
+        recipe.sweep(project, wanted(project, choices={"model.sublinear": (True, False)}), done.folder)
+    (tmp_path / "letters").mkdir()
+    (tmp_path / "letters" / "a").touch()
+    with pytest.raises(UserMistake, match="exists and is no sweep"):
+        recipe.sweep(project, wanted(project), tmp_path / "letters")
+
+
+def test_a_value_that_the_model_does_not_take_is_refused_before_any_trial(project: Project, tmp_path: Path) -> None:
+    with pytest.raises(UserMistake, match=r"--set model.c=-1.*must be above 0"):
+        recipe.sweep(project, wanted(project, log_uniform={}, uniform={"model.c": (-1, 2)}), tmp_path / "s")
+    with pytest.raises(UserMistake, match="unknown key"):
+        recipe.sweep(project, wanted(project, choices={"model.epochs": (1, 2)}), tmp_path / "s")
+    assert not (tmp_path / "s").exists()
+
+
+def test_hopeless_trials_end_early(project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fit, fits = fitting.fit, []
+
+    def fit_watched(*arguments: Any) -> Any:
+        fits.append(1)
+        *others, watch = arguments
+        watch(1, 0.5 if len(fits) <= 8 else 0.1)
+        return fit(*others)
+
+    monkeypatch.setattr(fitting, "fit", fit_watched)
+    found = recipe.sweep(project, wanted(project, trials=9, prune=True), tmp_path / "s")
+    assert [one.pruned for one in found.trials] == [False] * 8 + [True]
+    assert found.trials[-1].score == 0.1 and not found.best.pruned
+    patient = recipe.sweep(project, wanted(project, trials=9, prune=False), tmp_path / "patient")
+    assert not any(one.pruned for one in patient.trials)
+
+
+def test_mlflow_shows_a_parent_with_a_child_for_each_trial(
+    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from mlflow import MlflowClient
+
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    config = project.root / "tracked.yaml"
+    config.write_text((project.root / "x.yaml").read_text().replace("enabled: false", "enabled: true"))
+    asked = wanted(project, trials=2, config=str(config))
+    found = recipe.sweep(project, asked, tmp_path / "s")
+    found = recipe.sweep(project, asked, tmp_path / "s")  # again is harmless
+    client = MlflowClient(f"sqlite:///{project.mlflow_database}")
+    (experiment,) = [one for one in client.search_experiments() if one.name == "ukraine-stance"]
+    runs = {one.info.run_name: one for one in client.search_runs([experiment.experiment_id])}
+    assert sorted(runs) == ["sweep-tfidf", "trial-0", "trial-1"]
+    parent = runs.pop("sweep-tfidf")
+    assert parent.data.metrics["best.validation.macro_f1"] == found.best.score
+    assert "best.yaml" in [one.path for one in client.list_artifacts(parent.info.run_id)]
+    for one, trial in zip(sorted(runs.values(), key=lambda run: run.info.run_name), found.trials, strict=True):
+        assert one.data.tags["mlflow.parentRunId"] == parent.info.run_id
+        assert one.data.params == trial.values and one.data.metrics["validation.macro_f1"] == trial.score
+
+
+def test_the_command_ends_with_the_best_config_and_it_trains(project: Project, stance: Callable[..., Any]) -> None:
+    (project.root / "s.yaml").write_text(
+        "config: x.yaml\ntrials: 2\nprune: false\nlog_uniform:\n  model.c: [0.5, 8]\n", encoding="utf-8"
+    )
+    swept = stance("sweep", "s.yaml", "--out", "swept", cwd=project.root)
+    assert swept.returncode == 0, swept.stderr
+    assert (
+        swept.stdout.splitlines()[-1] == "swept/best.yaml" and "looks better on validation than it is" in swept.stdout
+    )
+    trained = stance("train", "swept/best.yaml", "--out", "best-run", cwd=project.root)
+    assert trained.returncode == 0, trained.stderr
+    wrong = stance("sweep", "s.yaml", "--set", "trials=none", cwd=project.root)
+    assert wrong.returncode == 2 and "expected a whole number" in wrong.stderr
