@@ -16,12 +16,12 @@ from experiments.benchmarks.report import Scored, report
 from ukraine_stance import config as configs
 from ukraine_stance import fitting
 from ukraine_stance.classifier import PROBABILITY_COLUMNS
-from ukraine_stance.config import EnsembleConfig, ExperimentConfig
+from ukraine_stance.config import ExperimentConfig
 from ukraine_stance.corpus import dataset
 from ukraine_stance.corpus.dataset import Dataset
 from ukraine_stance.errors import StanceError
-from ukraine_stance.files import read_json, replacing, sha256_json, write_json
-from ukraine_stance.models.ensemble import learned_weights, side_by_side
+from ukraine_stance.files import read_json, replacing, sha256_file, sha256_json, write_json
+from ukraine_stance.models.ensemble import equal_weights, side_by_side
 from ukraine_stance.progress import line
 from ukraine_stance.project import Project
 
@@ -62,7 +62,7 @@ def main(benchmark: Benchmark) -> None:
         for family in given.families if not given.report else ():
             for seed in given.seeds[:1] if family in SEEDLESS else given.seeds:
                 trained(benchmark, family, seed, data, given.out)
-        found = scored(given.out, TRAINED, given.seeds)
+        found = scored(given.out, given.seeds)
         print(
             report(benchmark, {**found, **{f"ensemble of {1 + number}": combined(found, number) for number in (1, 3)}})
         )
@@ -94,7 +94,7 @@ def trained(benchmark: Benchmark, family: str, seed: int, data: Path, out: Path)
     answers, facts = _answers(config, rows, folder)
     answers.to_parquet(folder / "answers.parquet", index=False)
     cost = {"seconds": round(perf_counter() - began), "cpu_seconds": round(process_time() - used)}
-    write_json(folder / "done.json", {"identity": identity, **cost, "facts": facts})
+    write_json(folder / "done.json", {"identity": identity, "data": sha256_file(data), **cost, "facts": facts})
     line(f"{folder}: {cost['seconds']} s")
 
 
@@ -114,22 +114,23 @@ def _answers(config: ExperimentConfig, rows: Dataset, folder: Path) -> tuple[pd.
     return pd.concat(frames, ignore_index=True), {**fitted.facts, "history": list(fitted.history)}
 
 
-def scored(out: Path, families: Sequence[str], seeds: Sequence[int]) -> dict[str, list[Scored]]:
-    """For each family the trainings that stand in OUT, by seed."""
+def scored(out: Path, seeds: Sequence[int]) -> dict[str, list[Scored]]:
+    """For each family the trainings on OUT/data.csv as it stands, by seed."""
+    data = sha256_file(out / "data.csv")
     found: dict[str, list[Scored]] = {}
-    for family in families:
-        folders = [out / f"{family}-{seed}" for seed in seeds]
-        there = [folder for folder in folders if (folder / "done.json").is_file()]
-        if there:
-            found[family] = [_scored(folder) for folder in there]
+    for family in TRAINED:
+        done = [folder for seed in seeds if ((folder := out / f"{family}-{seed}") / "done.json").is_file()]
+        same = [folder for folder in done if read_json(folder / "done.json")["data"] == data]
+        if same:
+            found[family] = [_scored(folder) for folder in same]
     return found
 
 
 def combined(found: dict[str, list[Scored]], transformers: int) -> list[Scored]:
-    """Ensembles of TF-IDF and so many transformers, weighed on validation as `model.weigh_on: validation` does.
+    """Ensembles of TF-IDF and so many transformers, as `model.weighing: equal` makes them of the same trainings.
 
-    The members are those that are trained already. The first ensemble holds the transformers of the first seeds, the
-    next those from the second seed on, and so round: as many ensembles as seeds, whose members overlap.
+    The first holds the transformers of the first seeds, the next those from the second seed on, and so round: as many
+    ensembles as seeds, whose members overlap.
     """
     trained = found.get("minilm", [])
     if "tfidf" not in found or len(trained) < transformers:
@@ -143,9 +144,8 @@ def _ensemble(linear: Scored, transformers: Sequence[Scored]) -> Scored:
     members = [linear, *transformers]
     families = ["tfidf", *("transformer" for _ in transformers)]
     answers = side_by_side(families, [member.probabilities for member in members])
-    there = linear.there("validation")
-    weights = learned_weights(answers[there], linear.gold("validation"), EnsembleConfig().c)
-    return Scored(linear.answers, weights.probabilities(answers), sum(member.seconds for member in members))
+    seconds = sum(member.seconds for member in members)
+    return Scored(linear.answers, equal_weights(2).probabilities(answers), seconds)
 
 
 def _scored(folder: Path) -> Scored:

@@ -133,7 +133,7 @@ def test_the_table_tells_bars_met_and_missed_and_differences(tmp_path: Path) -> 
     assert "- minilm minus tfidf: 0." in said
 
 
-def test_ensembles_learn_their_weights_on_validation_and_beat_independent_members() -> None:
+def test_ensembles_are_as_many_as_seeds_and_beat_independent_members() -> None:
     gold = np.random.default_rng(0).integers(0, 3, 600)
     families = {"tfidf": [_scored(gold, 0.6, 1)], "minilm": [_scored(gold, 0.6, seed) for seed in (2, 3, 4)]}
     assert [len(combined(families, number)) for number in (1, 2, 3, 4)] == [3, 3, 1, 0]

@@ -101,7 +101,7 @@ def test_a_config_builds_its_members_with_the_seed() -> None:
     members = (TfidfConfig(c=2.0, class_weight=None), transformer)
     model = models.build(EnsembleConfig(folds=4, c=0.5), 9, members)
     assert model.settings() == {
-        "folds": 4, "c": 0.5, "seed": 9, "weigh_on": "training", "transformers": 1, "members": {}
+        "folds": 4, "c": 0.5, "seed": 9, "weighing": "learned", "transformers": 1, "members": {}
     }  # fmt: skip
     assert [new().settings().get("seed") for new in model._new_members] == [None, 9]
 
@@ -116,23 +116,17 @@ def test_transformers_of_an_ensemble_differ_by_their_seed() -> None:
     assert [new().settings().get("seed") for new in model._new_members] == [None, 9, 10, 11]
 
 
-def test_weighing_on_validation_trains_every_member_once(
+def test_equal_weighing_trains_every_member_once_and_means_their_logs(
     toy: LabelledTexts, new_tfidf: Callable[..., TfidfModel], tmp_path: Path
 ) -> None:
-    settings = EnsembleSettings(folds=3, c=1.0, seed=1, weigh_on="validation")
-    model = EnsembleModel(settings, (new_tfidf, _Remembers))
-    half = np.arange(len(toy)) % 2 == 0
-    report = model.fit(toy.rows(np.flatnonzero(half)), toy.rows(np.flatnonzero(~half)), tmp_path)
-    assert _Remembers.fitted == [{text for text, chosen in zip(toy.texts, half, strict=True) if chosen}]
-    assert dict(report.facts)["weighing_statements"] == 18
-    coefficients = model._weights.coefficients
-    assert np.abs(coefficients[:, :3]).sum() > 5 * np.abs(coefficients[:, 3:]).sum()  # it knows none of validation
-
-
-def test_a_label_that_nothing_is_weighed_on_for_is_refused(toy: LabelledTexts, tmp_path: Path) -> None:
-    model = EnsembleModel(EnsembleSettings(3, 1.0, 1, "validation"), (_Remembers,))
-    with pytest.raises(ValueError, match="no validation statement is neutral"):
-        model.fit(toy, toy.rows(np.arange(24)), tmp_path)
+    model = EnsembleModel(EnsembleSettings(folds=3, c=1.0, seed=1, weighing="equal"), (new_tfidf, _Remembers))
+    report = model.fit(toy, toy, tmp_path)
+    assert _Remembers.fitted == [set(toy.texts)]
+    assert dict(report.facts)["out_of_fold_statements"] == 0
+    logs = [np.log(member.predict(["we refuse aid"], [TARGET]).probabilities[0]) for member in model._members]
+    together = np.exp(np.mean(logs, axis=0))
+    answer = model.predict(["we refuse aid"], [TARGET]).probabilities[0]
+    assert np.allclose(answer, together / together.sum())
 
 
 def test_members_of_one_family_stand_together_as_the_mean_of_their_logs() -> None:
@@ -144,7 +138,7 @@ def test_members_of_one_family_stand_together_as_the_mean_of_their_logs() -> Non
 def test_an_ensemble_of_several_transformers_survives_saving(
     toy: LabelledTexts, new_tfidf: Callable[..., Any], new_transformer: Callable[..., Any], tmp_path: Path
 ) -> None:
-    settings = EnsembleSettings(2, 1.0, 1, "validation", 2)
+    settings = EnsembleSettings(2, 1.0, 1, "equal", 2)
     members = (new_tfidf, lambda: new_transformer(epochs=1), lambda: new_transformer(epochs=1, seed=3))
     model = EnsembleModel(settings, members)
     model.fit(toy, toy, tmp_path / "workspace")

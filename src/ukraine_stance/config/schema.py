@@ -203,10 +203,10 @@ class EnsembleConfig(Section):
         description="Parts of the training statements, groups kept whole: each is answered by members that learned "
         "from the others, and these answers teach how to weigh the members. Training takes about as many times longer.",
     )
-    weigh_on: Literal["training", "validation"] = Field(
-        default="training",
-        description="Statements whose answers teach how to weigh the members: 'training', in `folds` parts, or "
-        "'validation', which are fewer, also choose the transformer's epoch, and cost no further training.",
+    weighing: Literal["learned", "equal"] = Field(
+        default="learned",
+        description="'learned' weighs the families by their answers to the `folds` parts; 'equal' takes the mean of "
+        "their log-probabilities, and trains every member once.",
     )
     transformers: int = Field(
         default=1,

@@ -1,4 +1,4 @@
-"""Several models as one: a logistic regression weighs the members' answers, learned from statements they had not seen.
+"""Several models as one, all alike or weighed by a logistic regression learned from statements they had not seen.
 
 Members of one family that differ by their seed answer together, by the mean of their log-probabilities. Source: Wolpert
 1992, Stacked generalization; Ting and Witten 1999 for probabilities as its input.
@@ -50,7 +50,7 @@ class EnsembleSettings:
     folds: int
     c: float
     seed: int
-    weigh_on: Literal["training", "validation"] = "training"
+    weighing: Literal["learned", "equal"] = "learned"
     transformers: int = 1
 
 
@@ -88,38 +88,33 @@ class EnsembleModel:
     def fit(
         self, train: LabelledTexts, validation: LabelledTexts, workspace: Path, watch: Watch | None = None
     ) -> FitReport:
-        """Learn the members from all of `train`, and their weights from answers to statements that they did not learn.
+        """Learn the members from all of `train`, and where asked their weights from answers to what they had not seen.
 
-        These are the parts of `train`, each answered by members that learned the others (no group is divided), or those
-        of `validation`, by which a member may have chosen its best epoch: it costs no further training. Raises
-        UserMistake when a part of `train` lacks a label, ValueError when `train`, or what is weighed on, does.
+        These are parts of `train`, each answered by members that learned the others; no group is divided. Raises
+        UserMistake when such a part lacks a label, ValueError when `train` does.
         """
-        on_training = self._settings.weigh_on == "training"
-        for part, data in {"training": train, self._settings.weigh_on: train if on_training else validation}.items():
-            absent = [str(label) for column, label in enumerate(ORDER) if not (data.gold == column).any()]
-            if absent:
-                raise ValueError(f"no {part} statement is {' or '.join(absent)}")
-        if on_training:
-            self._weights = learned_weights(
-                self._out_of_fold(train, validation, workspace), train.gold, self._settings.c
-            )
+        absent = [str(label) for column, label in enumerate(ORDER) if not (train.gold == column).any()]
+        if absent:
+            raise ValueError(f"no training statement is {' or '.join(absent)}")
+        learned = self._settings.weighing == "learned"
+        if learned:
+            answers = self._out_of_fold(train, validation, workspace)
+            self._weights = learned_weights(answers, train.gold, self._settings.c)
         self._members = [new() for new in self._new_members]
         names = _names(self._members)
         reports = [
             member.fit(train, validation, workspace / "all" / name)
             for name, member in zip(names, self._members, strict=True)
         ]
-        if not on_training:
-            answers = self._answers(self._members, validation)
-            self._weights = learned_weights(answers, validation.gold, self._settings.c)
+        if not learned:
+            self._weights = equal_weights(len({member.family for member in self._members}))
         history = tuple(entry for report in reports for entry in report.history)
         facts = [
             (f"{member}.{name}", value)
             for member, report in zip(names, reports, strict=True)
             for name, value in report.facts
         ]
-        weighed = ("out_of_fold_statements", len(train)) if on_training else ("weighing_statements", len(validation))
-        return FitReport(history, (weighed, *facts))
+        return FitReport(history, (("out_of_fold_statements", len(train) if learned else 0), *facts))
 
     def predict(self, texts: Sequence[str], targets: Sequence[str]) -> Prediction:
         """Probabilities (n, 3); truncated where any member read only the beginning."""
@@ -213,6 +208,11 @@ def learned_weights(answers: FloatArray, gold: IntArray, c: float) -> Weights:
     """Weights that make the most of answers (n, 3 m) to n statements of gold columns (n,)."""
     weighing = LogisticRegression(C=c, max_iter=2000).fit(answers, gold)
     return Weights(weighing.coef_, weighing.intercept_)
+
+
+def equal_weights(families: int) -> Weights:
+    """Weights by which so many families answer together by the mean of their log-probabilities."""
+    return Weights(np.tile(np.eye(len(ORDER)) / families, families), np.zeros(len(ORDER)))
 
 
 def _names(members: Sequence[StanceModel]) -> list[str]:

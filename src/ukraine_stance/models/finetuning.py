@@ -254,6 +254,7 @@ def _arguments(settings: "TransformerSettings", bf16: bool, workspace: Path) -> 
         per_device_eval_batch_size=4 * settings.batch_size,
         num_train_epochs=settings.epochs,
         learning_rate=settings.learning_rate,
+        train_sampling_strategy="group_by_length",  # batches of near lengths waste little on padding
         warmup_steps=settings.warmup_fraction,  # below 1 it is a fraction of all steps
         weight_decay=settings.weight_decay,
         bf16=bf16,
