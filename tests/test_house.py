@@ -14,7 +14,7 @@ SOURCE = REPOSITORY / "src" / "ukraine_stance"
 
 # A room may use the rooms of the floors before its own, and those before it on its own floor.
 FLOORS = (
-    ("labels", "errors", "records", "files", "progress", "project", "tables"),
+    ("labels", "errors", "records", "differences", "files", "progress", "project", "tables"),
     ("config", "corpus"),
     ("models", "calibration", "classifier"),
     ("evaluation", "fitting", "runs", "rounds", "tracking", "mlflow_model"),

@@ -83,12 +83,24 @@ def sole_writer(folder: Path) -> Iterator[None]:
     A file beside the folder holds the lock, so that the folder itself may be replaced.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
-    lock = folder.with_name(f".{folder.name}.lock")
+    lock = _lock_of(folder)
     with _claimed(lock, folder, _open_file):
         try:
             yield
         finally:
             lock.unlink(missing_ok=True)
+
+
+def has_writer(folder: Path) -> bool:
+    """Whether a living process is the sole writer of the folder."""
+    try:
+        descriptor = os.open(_lock_of(folder), os.O_RDWR)
+    except FileNotFoundError:
+        return False
+    try:
+        return not _is_locked(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 @contextmanager
@@ -124,6 +136,11 @@ def sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _lock_of(folder: Path) -> Path:
+    whole = folder.resolve()  # "." has no name
+    return whole.with_name(f".{whole.name}.lock")
 
 
 def _open_file(temporary: Path) -> int:

@@ -40,7 +40,7 @@ def fit(
     Rows have `text`, `target` and `label`; data_sha256 names them in the model's description. Intermediate files go to
     `workspace`; watch is told of every epoch. Raises UserMistake as the model's family does.
     """
-    taught, tuned_on = _labelled(training), _labelled(validation)
+    taught, tuned_on = labelled(training), labelled(validation)
     model = models.build(config.model, config.seed, config.members)
     report = model.fit(taught, tuned_on, workspace, watch)
     calibration = _calibrate(model, tuned_on, config.abstention)
@@ -65,5 +65,6 @@ def _calibrate(model: StanceModel, validation: LabelledTexts, wanted: Abstention
     return found
 
 
-def _labelled(rows: pd.DataFrame) -> LabelledTexts:
+def labelled(rows: pd.DataFrame) -> LabelledTexts:
+    """Rows with text, target and label in the form that models read, with what must not be divided."""
     return LabelledTexts(tuple(rows["text"]), tuple(rows["target"]), gold_columns(rows), tuple(joined_groups(rows)))

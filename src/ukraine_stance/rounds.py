@@ -1,7 +1,6 @@
 """The folder of a cross-validation: what was asked of which data, and each round's predictions once it is done."""
 
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ import pyarrow.parquet as pq
 
 from ukraine_stance import runs
 from ukraine_stance.classifier import OUTPUT_COLUMNS, PROBABILITY_COLUMNS
+from ukraine_stance.differences import difference
 from ukraine_stance.errors import UserMistake
 from ukraine_stance.files import read_json, replacing, replacing_folder, sha256_json, write_json
 from ukraine_stance.runs import Run
@@ -21,7 +21,6 @@ _ASKED = "asked.json"
 _RESULTS = "results.json"
 _KEY = b"ukraine_stance_fingerprint"
 _FACTS = b"ukraine_stance_facts"
-_MOST_DIFFERENCES_SHOWN = 3
 
 _SCHEMA = pa.schema(
     [
@@ -103,7 +102,7 @@ def open_rounds(folder: Path, asked: dict[str, Any], origin: tuple[str, dict[str
             return rounds
         if not force:
             raise UserMistake(
-                f"{folder}: holds a cross-validation of something else ({_difference(there, asked)}); "
+                f"{folder}: holds a cross-validation of something else ({difference(there, asked)}); "
                 "give another --out, or --force to replace it"
             )
     with replacing_folder(folder) as temporary:
@@ -120,22 +119,3 @@ def _asked_in(folder: Path) -> dict[str, Any]:
     except (OSError, ValueError, KeyError, TypeError):
         pass
     raise UserMistake(f"{folder}: exists and is no cross-validation; give another --out")
-
-
-def _difference(there: dict[str, Any], here: dict[str, Any]) -> str:
-    old, new = dict(_flat(there)), dict(_flat(here))
-    differing = [name for name in {**old, **new} if old.get(name) != new.get(name)]
-    said = [
-        "other data" if name == "data" else f"{name}: {old.get(name)} there, {new.get(name)} here"
-        for name in differing[:_MOST_DIFFERENCES_SHOWN]
-    ]
-    more = len(differing) - len(said)
-    return ", ".join(said) + (f" and {more} more" if more else "")
-
-
-def _flat(values: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    for name, value in values.items():
-        if isinstance(value, dict):
-            yield from _flat(value, f"{prefix}{name}.")
-        else:
-            yield f"{prefix}{name}", value

@@ -18,8 +18,18 @@ import pandas as pd
 
 from ukraine_stance import classifier
 from ukraine_stance.classifier import StanceClassifier
+from ukraine_stance.differences import difference
 from ukraine_stance.errors import UserMistake
-from ukraine_stance.files import read_json, replacing, write_json, write_text
+from ukraine_stance.files import (
+    has_writer,
+    read_json,
+    replacing,
+    replacing_folder,
+    sha256_file,
+    sha256_json,
+    write_json,
+    write_text,
+)
 
 _LIBRARIES = (
     "ukraine-stance", "scikit-learn", "transformers", "tokenizers", "torch", "datasets", "mlflow", "skops",
@@ -42,6 +52,11 @@ class Run:
     def provenance(self) -> Path:
         """Where the run comes from: code, data, machine, versions."""
         return self.folder / "provenance.json"
+
+    @property
+    def asked(self) -> Path:
+        """Everything that the results depend on; a run that is resumed is held to it."""
+        return self.folder / "asked.json"
 
     @property
     def metrics(self) -> Path:
@@ -74,6 +89,11 @@ class Run:
         return self.folder / "mlflow.json"
 
     @property
+    def is_finished(self) -> bool:
+        """Whether all was written: metrics are, and they come last."""
+        return self.metrics.is_file()
+
+    @property
     def workspace(self) -> Path:
         """Checkpoints while training; gone when the run is finished."""
         return self.folder / "checkpoints"
@@ -89,13 +109,18 @@ class Run:
         return classifier.load(self.folder)
 
 
-def start(folder: Path, config_yaml: str, data: dict[str, Any], root: Path) -> Run:
-    """Make the run folder with config and provenance before any work. Raises UserMistake when it already exists."""
-    try:
-        folder.mkdir(parents=True)
-    except FileExistsError as fault:
-        raise UserMistake(f"{folder}: exists already; give another --out, or --force to replace it") from fault
-    record_origin(folder, config_yaml, data, root)
+def start(folder: Path, config_yaml: str, data: dict[str, Any], asked: dict[str, Any], root: Path) -> Run:
+    """Make the run folder with config and provenance, whole and before any work.
+
+    asked is everything that the results depend on, as plain values: who resumes the run is held to it. Raises
+    UserMistake when the folder already exists.
+    """
+    if folder.exists():
+        onward = f"go on with it: {resuming(folder)}, or " if is_begun(folder) else ""
+        raise UserMistake(f"{folder}: exists already; {onward}give another --out, or --force to replace it")
+    with replacing_folder(folder) as temporary:
+        record_origin(temporary, config_yaml, data, root)
+        write_json(Run(temporary).asked, asked)
     return Run(folder)
 
 
@@ -103,6 +128,65 @@ def record_origin(folder: Path, config_yaml: str, data: dict[str, Any], root: Pa
     """Write config and provenance, as every run folder has them, into a folder that is there."""
     write_text(Run(folder).config, config_yaml)
     write_json(Run(folder).provenance, {**_provenance(root), "data": data})
+
+
+def surroundings() -> dict[str, Any]:
+    """What decides the bits of a result besides config and data: versions, our own code, processor and threads."""
+    return {
+        "versions": {"python": platform.python_version(), **classifier.versions()},
+        "code": _code_sha256(),
+        "processor": _processor(),
+        "threads": _threads(),
+    }
+
+
+def is_begun(folder: Path) -> bool:
+    """Whether the folder is a run that has not come to its end."""
+    return Run(folder).asked.is_file() and not Run(folder).is_finished
+
+
+def resuming(folder: Path) -> str:
+    """The command that goes on with a run."""
+    return f"stance train --resume {folder}"
+
+
+def refuse_unfinished(folder: Path) -> None:
+    """Raise UserMistake, with the command that goes on, where the folder is a run that has not come to its end."""
+    if is_begun(folder):
+        onward = "it is being trained, wait for it" if has_writer(folder) else f"go on with: {resuming(folder)}"
+        raise UserMistake(f"{folder}: this run did not finish; {onward}")
+
+
+def open_begun(folder: Path) -> Run:
+    """A run that can be resumed, or is finished. Raises UserMistake for any other folder."""
+    run = Run(folder)
+    if not run.is_finished and not all(path.is_file() for path in (run.asked, run.config, run.provenance)):
+        raise UserMistake(f"{folder}: no run that can be resumed; give the folder that stance train was making")
+    return run
+
+
+def reopen(run: Run, asked: dict[str, Any]) -> None:
+    """Clear an interrupted run of all but its checkpoints, and note in its provenance that it goes on.
+
+    Raises UserMistake, naming what differs, where what is asked now is not what was asked when it began.
+    """
+    differing = difference(read_json(run.asked), asked)
+    if differing:
+        raise UserMistake(f"{run.folder}: cannot go on, it would not give the same result ({differing}); train anew")
+    provenance = read_json(run.provenance)
+    resumed = {"at": datetime.now(UTC).isoformat(timespec="seconds"), "command": sys.argv}
+    write_json(run.provenance, {**provenance, "resumed": [*provenance.get("resumed", ()), resumed]})
+    kept = {path.name for path in (run.config, run.provenance, run.asked, run.mirror, run.workspace)}
+    for path in run.folder.iterdir():
+        if path.name not in kept:
+            shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
+
+
+def unfinished(runs: Path) -> Iterator[Run]:
+    """Runs among the folders of `runs` that have no result and that no process works on."""
+    for folder in sorted(runs.iterdir()) if runs.is_dir() else ():
+        if is_begun(folder) and not has_writer(folder):
+            yield Run(folder)
 
 
 def new_folder(runs: Path, name: str) -> Path:
@@ -114,6 +198,7 @@ def new_folder(runs: Path, name: str) -> Path:
 
 def open_finished(folder: Path) -> Run:
     """A run that can be published. Raises UserMistake for a folder that is no finished run."""
+    refuse_unfinished(folder)
     run = Run(folder)
     needed = (run.config, run.provenance, run.metrics, run.history, run.predictions, folder / classifier.DESCRIPTION)
     missing = [path.name for path in needed if not path.is_file()]
@@ -131,23 +216,34 @@ def open_finished(folder: Path) -> Run:
 def replaced(folder: Path, force: bool) -> Iterator[None]:
     """With `force`, set the run that stands at `folder` aside while a new one is made there; a failure brings it back.
 
-    Raises UserMistake when what stands there is no run folder.
+    An interruption leaves the new one to be resumed and the old one aside, until `drop_replaced`. Raises UserMistake
+    when what stands there is no run folder.
     """
     if not force or not folder.exists():
         yield
         return
     if not Run(folder).provenance.is_file():
         raise UserMistake(f"{folder}: exists and is no run folder; not replaced")
-    aside = folder.with_name(f".{folder.name}.old")
-    shutil.rmtree(aside, ignore_errors=True)
-    folder.rename(aside)
+    aside = _aside(folder)
+    if aside.exists() and is_begun(folder):  # the run that it was to replace still stands aside
+        shutil.rmtree(folder)
+    else:
+        shutil.rmtree(aside, ignore_errors=True)
+        folder.rename(aside)
     try:
         yield
+    except KeyboardInterrupt:
+        raise
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         aside.rename(folder)
         raise
-    shutil.rmtree(aside, ignore_errors=True)
+    drop_replaced(folder)
+
+
+def drop_replaced(folder: Path) -> None:
+    """Remove the run that a finished one has replaced."""
+    shutil.rmtree(_aside(folder), ignore_errors=True)
 
 
 def remove(folder: Path) -> None:
@@ -171,9 +267,38 @@ def _provenance(root: Path) -> dict[str, Any]:
         "uncommitted_changes": _git(root, "status", "--porcelain", "--untracked-files=no") not in ("", None),
         "python": platform.python_version(),
         "platform": platform.platform(),
+        "processor": _processor(),
         "processor_count": os.cpu_count(),
+        "threads": _threads(),
         "versions": {name: installed.get(name, "absent") for name in _LIBRARIES},
     }
+
+
+def _code_sha256() -> str:
+    package = Path(__file__).parent
+    return sha256_json({str(path.relative_to(package)): sha256_file(path) for path in package.rglob("*.py")})
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        lines = []
+    named = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(named, platform.processor() or platform.machine())
+
+
+def _threads() -> int:
+    """Threads that a library of numbers starts here: OMP_NUM_THREADS, else one for each processor that is ours."""
+    wanted = os.environ.get("OMP_NUM_THREADS", "")
+    if wanted.isdigit() and int(wanted):
+        return int(wanted)
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _aside(folder: Path) -> Path:
+    whole = folder.resolve()  # "." has no name
+    return whole.with_name(f".{whole.name}.replaced")
 
 
 def _git(root: Path, *words: str) -> str | None:

@@ -7,7 +7,7 @@ import math
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -18,7 +18,7 @@ from ukraine_stance import classifier
 from ukraine_stance.errors import CheckRefused, ServiceGone, UserMistake
 from ukraine_stance.files import read_json, write_json
 from ukraine_stance.project import Project
-from ukraine_stance.runs import Run, read_metrics
+from ukraine_stance.runs import Run, read_metrics, refuse_unfinished
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -29,6 +29,8 @@ _MODEL_NAME = "stance-model"
 # Lets MLflow's page open on the training runs instead of on traces.
 _TRAINING = {"mlflow.experimentKind": "custom_model_development"}
 _PUBLISHED = "stance.published"
+# Whether `stance train --resume` goes on with a run that ended without a result.
+_RESUMABLE = "stance.resumable"
 _TRIAL = "stance.trial"
 # The alias of the registry that names the model in use.
 CHAMPION = "champion"
@@ -103,13 +105,42 @@ def start(project: Project, run: Run, experiment: str, name: str) -> Mirror:
         return mirror
 
 
+def reopen(project: Project, run: Run, config: dict[str, Any]) -> Mirror:
+    """Show that an interrupted run goes on, in the MLflow run noted in its folder where this store has that one."""
+    with _client(project) as client:
+        mirror = _mirror(client, project, run, config)
+        client.update_run(mirror.run_id, status="RUNNING")
+        client.set_tag(mirror.run_id, _RESUMABLE, "false")
+        _note(run, mirror, published=False)
+        return mirror
+
+
 def fail(project: Project, mirror: Mirror, interrupted: bool) -> None:
     """Record that a run ended without a result; a store that is gone by now is left alone."""
     try:
         with _client(project) as client:
-            client.set_terminated(mirror.run_id, "KILLED" if interrupted else "FAILED")
+            _end(client, mirror.run_id, "KILLED" if interrupted else "FAILED", interrupted)
     except ServiceGone:
         logging.getLogger(__name__).warning("the tracking store is gone: the run stays open in it")
+
+
+def mark_dead(project: Project, unfinished: Iterable[Run]) -> None:
+    """Record as killed, and as resumable, the runs that are still shown as running and that no process works on."""
+    uri = without_password(tracking_uri(project))
+    noted = [read_json(run.mirror) for run in unfinished if run.mirror.is_file()]
+    here = [note["run_id"] for note in noted if note["uri"] == uri]
+    if not here:
+        return
+    import mlflow
+
+    with _client(project) as client:
+        for run_id in here:
+            try:
+                if client.get_run(run_id).info.status == "RUNNING":
+                    _end(client, run_id, "KILLED", resumable=True)
+            except mlflow.MlflowException as fault:  # a run that somebody removed from the store is not marked
+                if _is_unreachable(fault):
+                    raise
 
 
 def publish(project: Project, run: Run, config: dict[str, Any]) -> Mirror:
@@ -209,9 +240,10 @@ def publish_sweep(
 def model_folder(project: Project, model: str) -> Path:
     """Folder with model.json of a run folder, `runs:/ID` or `models:/NAME@ALIAS` (or /VERSION).
 
-    An alias is resolved here, once. Raises UserMistake when the store knows no such model.
+    An alias is resolved here, once. Raises UserMistake when the store knows no such model, or the run did not finish.
     """
     if not model.startswith(("runs:/", "models:/")):
+        refuse_unfinished(Path(model))
         return Path(model)
     uri = f"{model.rstrip('/')}/{_MODEL_NAME}" if model.count("/") == 1 and model.startswith("runs:/") else model
     target = tempfile.mkdtemp(prefix="stance-model-")
@@ -394,6 +426,12 @@ def _mirror(client: "MlflowClient", project: Project, run: Run, config: dict[str
     mirror = Mirror(uri, opened.info.run_id)
     _note(run, mirror, published=False)
     return mirror
+
+
+def _end(client: "MlflowClient", run_id: str, status: str, resumable: bool) -> None:
+    if resumable:
+        client.set_tag(run_id, _RESUMABLE, "true")
+    client.set_terminated(run_id, status)
 
 
 def _note(run: Run, mirror: Mirror, published: bool) -> None:

@@ -11,6 +11,7 @@ import pandas as pd
 from ukraine_stance import fitting, runs, tracking
 from ukraine_stance.classifier import OUTPUT_COLUMNS, StanceClassifier
 from ukraine_stance.config import ExperimentConfig, resolved_yaml
+from ukraine_stance.config import load as load_config
 from ukraine_stance.corpus import dataset
 from ukraine_stance.corpus.dataset import PARTS, Dataset
 from ukraine_stance.errors import ServiceGone
@@ -20,7 +21,15 @@ from ukraine_stance.evaluation.card import Origin, model_card
 from ukraine_stance.evaluation.report import write_page
 from ukraine_stance.evaluation.results import Evaluation
 from ukraine_stance.evaluation.uncertainty import Resampling
-from ukraine_stance.files import read_json, saying_why_unwritten, write_json, write_text
+from ukraine_stance.files import (
+    read_json,
+    saying_why_unwritten,
+    sha256_json,
+    sole_writer,
+    write_json,
+    write_text,
+)
+from ukraine_stance.progress import line
 from ukraine_stance.project import Project
 from ukraine_stance.runs import Run
 from ukraine_stance.tracking import Mirror
@@ -32,24 +41,62 @@ def train(project: Project, config: ExperimentConfig, out: Path | None = None, f
     """One run, in `out` or a new folder of the project's runs; the run returned is complete.
 
     Raises UserMistake for data that cannot be used, ServiceGone when MLflow is on and does not answer before training.
-    A store that goes away later costs a warning: the run is complete and can be published again.
+    A store that goes away later costs a warning: the run is complete and can be published again. A run that is
+    interrupted or killed goes on with `resume`.
     """
     data = dataset.load(project, config.data)
-    if config.tracking.enabled:
-        tracking.check(project)
+    _check_tracking(project, config)
     folder = out or runs.new_folder(project.runs, config.name)
-    with saying_why_unwritten(folder), runs.replaced(folder, force):
-        run = runs.start(folder, resolved_yaml(config), _data_facts(data), project.root)
+    with saying_why_unwritten(folder), sole_writer(folder), runs.replaced(folder, force):
+        run = runs.start(folder, resolved_yaml(config), _data_facts(data), _asked(config, data), project.root)
         mirror = _start_mirror(project, run, config)
-        try:
-            _fit_and_evaluate(run, config, data)
-        except BaseException as fault:
-            if mirror is not None:
-                tracking.fail(project, mirror, interrupted=isinstance(fault, KeyboardInterrupt))
-            raise
+        _work(project, run, config, data, mirror)
     if mirror is not None:
         _publish(project, run, config)
     return run
+
+
+def resume(project: Project, folder: Path) -> Run:
+    """Go on with an interrupted run, to the bits that it would have had without the interruption; a finished one stays.
+
+    Raises UserMistake where config, data, versions, code, processor or threads are not those that it began with, and as
+    `train` does.
+    """
+    run = runs.open_begun(folder)
+    config = load_config(run.config).config
+    with saying_why_unwritten(folder), sole_writer(folder):
+        if run.is_finished:
+            line(f"{folder}: finished before, nothing is trained")
+            shutil.rmtree(run.workspace, ignore_errors=True)
+        else:
+            data = dataset.load(project, config.data)
+            runs.reopen(run, _asked(config, data))
+            _check_tracking(project, config)
+            mirror = tracking.reopen(project, run, config.model_dump(mode="json")) if config.tracking.enabled else None
+            _work(project, run, config, data, mirror)
+        runs.drop_replaced(folder)
+    if config.tracking.enabled:
+        _publish(project, run, config)
+    return run
+
+
+def _work(project: Project, run: Run, config: ExperimentConfig, data: Dataset, mirror: Mirror | None) -> None:
+    try:
+        _fit_and_evaluate(run, config, data)
+    except BaseException as fault:
+        interrupted = isinstance(fault, KeyboardInterrupt)
+        if interrupted:
+            line(f"{run.folder}: interrupted; go on with: {runs.resuming(run.folder)}")
+        if mirror is not None:
+            tracking.fail(project, mirror, interrupted)
+        raise
+
+
+def _check_tracking(project: Project, config: ExperimentConfig) -> None:
+    """Stop before any work where the store does not answer; mark in it what died since it was last asked."""
+    if config.tracking.enabled:
+        tracking.check(project)
+        tracking.mark_dead(project, runs.unfinished(project.runs))
 
 
 def _start_mirror(project: Project, run: Run, config: ExperimentConfig) -> Mirror | None:
@@ -60,6 +107,18 @@ def _start_mirror(project: Project, run: Run, config: ExperimentConfig) -> Mirro
     except ServiceGone:
         runs.remove(run.folder)
         raise
+
+
+def _asked(config: ExperimentConfig, data: Dataset) -> dict[str, Any]:
+    """Everything that the results depend on; where they are mirrored is none of it."""
+    asked = {
+        "config": config.model_dump(mode="json", exclude={"tracking"}),
+        "data": sha256_json(data.frame.astype(str).to_numpy().tolist()),
+        **runs.surroundings(),
+    }
+    if any(getattr(one, "reproducible", "strict") == "seeded" for one in (config.model, *config.members)):
+        del asked["threads"]  # then no bits are promised
+    return asked
 
 
 def _fit_and_evaluate(run: Run, config: ExperimentConfig, data: Dataset) -> None:

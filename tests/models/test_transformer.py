@@ -7,11 +7,14 @@ from collections.abc import Callable
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
+from tempfile import mkdtemp
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from safetensors.numpy import load_file, save_file
 from transformers import AutoModel, AutoModelForSequenceClassification, Trainer, TrainingArguments
 
@@ -64,7 +67,7 @@ def _change_weights(folder: Path, change: Callable[[dict[str, np.ndarray]], dict
 
 
 def _fit(model: TransformerModel, data: LabelledTexts, folder: Path) -> FitReport:
-    return model.fit(data, data, folder / "checkpoints")
+    return model.fit(data, data, Path(mkdtemp(dir=folder)))  # another one each time: what is in one would be resumed
 
 
 def _scored_epochs(monkeypatch: pytest.MonkeyPatch, scores: list[float]) -> None:
@@ -288,6 +291,81 @@ def test_training_stops_when_patience_is_spent(
     report = _fit(new_transformer(epochs=4, patience=2), toy, tmp_path)
     assert [entry["epoch"] for entry in report.history] == [1, 2, 3]
     assert dict(report.facts)["best_epoch"] == 1
+
+
+@pytest.mark.parametrize("place", ["_keep_best", "_macro_f1"])
+def test_an_interrupted_training_goes_on_in_its_workspace_and_keeps_its_patience(
+    new_transformer: NewModel, toy: LabelledTexts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    settings = {"epochs": 9, "patience": 2, "learning_rate": 1e-9, "checkpoint_steps": 4}  # no epoch is better
+    whole = new_transformer(**settings)
+    report = whole.fit(toy, toy, tmp_path / "whole")
+    assert [entry["epoch"] for entry in report.history] == [1, 2, 3]
+    calls = iter([None, None, KeyboardInterrupt] if place == "_macro_f1" else [KeyboardInterrupt])
+    there = getattr(finetuning, place)
+
+    def interrupted(*arguments: Any) -> Any:
+        if next(calls, None):
+            raise KeyboardInterrupt
+        return there(*arguments)
+
+    monkeypatch.setattr(finetuning, place, interrupted)
+    resumed = new_transformer(**settings)
+    with pytest.raises(KeyboardInterrupt):
+        resumed.fit(toy, toy, tmp_path / "interrupted")
+    assert resumed.fit(toy, toy, tmp_path / "interrupted") == report
+    assert resumed.fingerprint() == whole.fingerprint()
+
+
+@given(lengths=st.lists(st.integers(2, 40), min_size=1, max_size=200), size=st.integers(1, 32), epoch=st.integers(0, 5))
+def test_an_epoch_holds_every_row_once_whatever_came_before(lengths: list[int], size: int, epoch: int) -> None:
+    batches = finetuning.LengthGroupedBatches(lengths, size, seed=4)
+    batches.epoch = epoch
+    found = list(batches)
+    assert sorted(row for batch in found for row in batch) == list(range(len(lengths)))
+    assert len(found) == len(batches) and sorted(map(len, found))[1:] == [size] * (len(found) - 1)
+    list(batches)  # a pass more
+    other = finetuning.LengthGroupedBatches(lengths, size, seed=4)
+    other.epoch = epoch
+    assert list(other) == found
+
+
+def test_batches_hold_rows_of_near_length_in_an_order_of_their_own_each_epoch() -> None:
+    lengths = np.random.default_rng(0).integers(5, 60, 400)
+    batches = finetuning.LengthGroupedBatches(lengths.tolist(), 16, seed=1)
+    first = list(batches)
+    padded = sum(len(batch) * lengths[batch].max() for batch in first)
+    assert padded < 1.25 * lengths.sum()  # 1.8 in random order
+    means = [lengths[batch].mean() for batch in first]
+    assert means != sorted(means) and means != sorted(means, reverse=True)
+    batches.epoch = 1
+    assert {frozenset(batch) for batch in first}.isdisjoint(frozenset(batch) for batch in batches)
+
+
+def test_a_workspace_of_another_training_is_refused(
+    new_transformer: NewModel, toy: LabelledTexts, tmp_path: Path
+) -> None:
+    new_transformer(epochs=1).fit(toy, toy, tmp_path / "workspace")
+    with pytest.raises(UserMistake, match=r"settings\.epochs: 1 there, 2 here"):
+        new_transformer(epochs=2).fit(toy, toy, tmp_path / "workspace")
+    with pytest.raises(UserMistake, match="other data"):
+        new_transformer(epochs=1).fit(toy.rows(np.arange(35)), toy, tmp_path / "workspace")
+
+
+def test_strict_training_refuses_what_gives_other_bits_and_ends_with_the_training(
+    new_transformer: NewModel, toy: LabelledTexts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = []
+    score = finetuning._macro_f1
+
+    def spy(prediction: Any) -> dict[str, float]:
+        seen.append(torch.are_deterministic_algorithms_enabled())
+        return score(prediction)
+
+    monkeypatch.setattr(finetuning, "_macro_f1", spy)
+    for reproducible in ("strict", "seeded"):
+        _fit(new_transformer(epochs=1, reproducible=reproducible), toy, tmp_path)
+    assert seen == [True, False] and not torch.are_deterministic_algorithms_enabled()
 
 
 def test_training_and_scoring_leave_stdout_to_results(

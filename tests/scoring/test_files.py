@@ -284,9 +284,8 @@ def test_rows_without_a_target_are_asked_about_the_only_one(tmp_path: Path) -> N
 def test_a_model_of_several_targets_refuses_a_file_that_names_none(tmp_path: Path) -> None:
     job = ScoreJob((str(written(tmp_path, "text\na\n")),), tmp_path / "out.csv")
     said = refusal(job, two_sided("one side", "the other side"))
-    assert said.startswith(
-        f"{job.sources[0]}: no column 'target'; the model learned 2 targets (one side, the other side)"
-    )
+    learned = "the model learned 2 targets (one side, the other side)"
+    assert said.startswith(f"{job.sources[0]}: no column 'target'; {learned}")
 
 
 def test_targets_that_are_no_strings_are_read_as_they_are_written(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from ukraine_stance.cli import configs, cross_validation, data, models, promotion, scoring, sweeping
+from ukraine_stance.cli import configs, cross_validation, data, engines, models, promotion, scoring, sweeping
 from ukraine_stance.errors import StanceError
 
 # What Typer makes of Ctrl-C.
@@ -22,6 +22,7 @@ app.add_typer(data.app, name="data")
 app.add_typer(configs.app, name="config")
 app.add_typer(models.app)
 app.add_typer(scoring.app)
+app.add_typer(engines.app)
 app.add_typer(promotion.app)
 app.add_typer(cross_validation.app)
 app.add_typer(sweeping.app)

@@ -11,7 +11,6 @@ from ukraine_stance.cli.options import (
     AsJson,
     By,
     Cases,
-    ConfigFile,
     FieldShares,
     Force,
     Labelled,
@@ -35,21 +34,33 @@ app = typer.Typer()
 
 @app.command("train")
 def train_command(
-    config: ConfigFile,
+    config: Annotated[Path | None, typer.Argument(metavar="CONFIG", help="YAML file of one experiment.")] = None,
     sets: Sets = None,
     out: Annotated[Path | None, typer.Option(help="Run folder.", show_default="a new one in experiments/runs/")] = None,
     force: Force = False,
+    resume: Annotated[
+        Path | None, typer.Option(metavar="RUN", help="Go on with an interrupted or killed run; takes no config.")
+    ] = None,
     root: Root = Path(),
 ) -> None:
-    """Train one model from a config; the last line printed is the run folder."""
+    """Train one model from a config, or go on with --resume; the last line printed is the run folder."""
+    if resume is None and config is None:
+        raise typer.BadParameter("give a config to train from, or --resume RUN", param_hint="CONFIG")
+    if resume is not None and (config, sets, out, force) != (None, None, None, False):
+        raise typer.BadParameter("goes on as the run began: no config, --set, --out or --force", param_hint="--resume")
     from ukraine_stance import config as configs
+    from ukraine_stance import train as recipe
     from ukraine_stance.evaluation.console import summary_table
     from ukraine_stance.evaluation.results import results_of
     from ukraine_stance.project import config_file
     from ukraine_stance.runs import read_metrics
-    from ukraine_stance.train import train
 
-    run = train(project_at(root), configs.load(config_file(config), sets or []).config, out, force)
+    project = project_at(root)
+    if config is None:
+        assert resume is not None
+        run = recipe.resume(project, resume)
+    else:
+        run = recipe.train(project, configs.load(config_file(config), sets or []).config, out, force)
     metrics = read_metrics(run)
     print_all(summary_table(results_of(metrics), {metrics["model_id"]: run.folder.name}))
     print(run.folder)
@@ -63,8 +74,10 @@ def publish_command(
     from ukraine_stance import config as configs
     from ukraine_stance import runs, tracking
 
+    project = project_at(root)
+    tracking.mark_dead(project, runs.unfinished(project.runs))
     finished = runs.open_finished(run)
-    mirror = tracking.publish(project_at(root), finished, configs.load(finished.config).config.model_dump(mode="json"))
+    mirror = tracking.publish(project, finished, configs.load(finished.config).config.model_dump(mode="json"))
     print(f"{tracking.without_password(mirror.uri)} run {mirror.run_id}")
 
 

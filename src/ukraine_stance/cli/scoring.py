@@ -26,6 +26,10 @@ def score_command(
     out: Annotated[
         str, typer.Option(help="File of such an ending, FOLDER/ for Parquet parts, an address of either, or -.")
     ],
+    engine: Annotated[
+        Literal["auto", "torch", "torch-packed", "torch-bf16", "torch-int8"],
+        typer.Option(help="How a transformer is computed; auto is the fastest that `stance export` admitted."),
+    ] = "auto",
     text_column: Annotated[str, typer.Option(help="Column with the statements.")] = "text",
     prefix: Annotated[str, typer.Option(help="Put before the name of every column that is added.")] = "",
     encoding: Annotated[str, typer.Option(help="Encoding of a text input.")] = "utf-8",
@@ -52,7 +56,7 @@ def score_command(
     """
     from ukraine_stance import classifier, tracking
     from ukraine_stance.errors import UserMistake
-    from ukraine_stance.scoring import ScoreJob, score_file
+    from ukraine_stance.scoring import ScoreJob, engines, score_file
     from ukraine_stance.scoring.streams import STANDARD, keep_rejects, output_here, source_here
 
     if rejects and out != STANDARD:
@@ -73,7 +77,8 @@ def score_command(
             shard_rows=shard_rows,
         )
         # An alias is resolved to a version here, once.
-        loaded = classifier.load(tracking.model_folder(project_at(root), model))
+        folder = tracking.model_folder(project_at(root), model)
+        loaded = engines.behind(folder, classifier.load(folder), engine)
         summary = score_file(job, loaded)
         if rejects:
             keep_rejects(job, rejects)

@@ -177,6 +177,17 @@ class TransformerConfig(Section):
     precision: Literal["auto", "fp32", "bf16"] = Field(
         default="auto", description="Number format of training: 'auto' takes bf16 where the machine is fast at it."
     )
+    reproducible: Literal["strict", "seeded"] = Field(
+        default="strict",
+        description="'strict': the same config, data, versions, machine and number of threads give the same weights to "
+        "the bit, and an operation that cannot is refused; 'seeded': everything random is seeded, no more is promised.",
+    )
+    checkpoint_steps: int = Field(
+        default=500,
+        ge=1,
+        description="Steps of the optimiser within an epoch after which a checkpoint is written, besides that at its "
+        "end: a killed training loses no more work than that.",
+    )
 
 
 class EnsembleConfig(Section):

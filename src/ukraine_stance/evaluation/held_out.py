@@ -91,7 +91,7 @@ def held_out_parts(
     warnings = []
     for model, name in zip(models, names, strict=True):
         try:
-            data = dataset.load(project, _data_config(model))
+            data = dataset_of(project, model)
         except UserMistake as fault:
             raise UserMistake(f"{name}: {fault}") from fault
         if data.learned_sha256 != model.trained_on.get("sha256"):
@@ -116,10 +116,15 @@ def held_out_parts(
     return {part: rows for part, rows in parts.items() if not rows.empty}, warnings
 
 
+def dataset_of(project: Project, model: StanceClassifier) -> dataset.Dataset:
+    """The dataset that a model was trained on, as it is now. Raises UserMistake as `dataset.load` does."""
+    return dataset.load(project, _data_config(model))
+
+
 def _seen(project: Project, rows: pd.DataFrame, model: StanceClassifier, name: str) -> tuple[bool, str]:
     """Whether the model is known to have learned from statements that it is now tested on, and a warning or ""."""
     try:
-        frame = dataset.load(project, _data_config(model)).frame
+        frame = dataset_of(project, model).frame
     except UserMistake as fault:
         return False, f"{name}: whether it has seen these statements in training cannot be told ({fault})"
     learned = {normalised(text) for text in frame.loc[frame["part"].isin(("train", "validation")), "text"]}

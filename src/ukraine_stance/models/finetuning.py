@@ -1,17 +1,20 @@
-"""The Trainer as we use it: weighted loss that survives accumulation, best epoch kept, nothing reported elsewhere.
+"""The Trainer as we use it: weighted loss that survives accumulation, checkpoints that survive a kill, best epoch kept.
 
 Imported lazily by transformer.py alone, so torch may stand at the top.
 """
 
-from collections.abc import Callable
-from contextlib import ExitStack
-from dataclasses import dataclass
+import os
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from sklearn.metrics import f1_score
+from torch.utils.data import DataLoader, Sampler
 from transformers import (
     DataCollatorWithPadding,
     EarlyStoppingCallback,
@@ -26,8 +29,10 @@ from transformers import (
     set_seed,
 )
 
-from ukraine_stance.errors import UserMistake
+from ukraine_stance.errors import StanceError, UserMistake
+from ukraine_stance.files import read_json, sha256_file, sha256_json, write_json
 from ukraine_stance.labels import ORDER
+from ukraine_stance.models import checkpoints
 from ukraine_stance.models.network import read_network
 from ukraine_stance.models.protocol import FitReport, FloatArray, Watch
 from ukraine_stance.progress import Advance, bar
@@ -36,6 +41,16 @@ if TYPE_CHECKING:
     from ukraine_stance.models.transformer import TransformerSettings
 
 Rows = list[dict[str, Any]]
+
+# A training that is done: the weights of its best epoch, and what is told of it.
+_FINISHED = "finished"
+_REPORT = "report.json"
+
+# Batches sorted by length together at most, and pools at least: the larger the pools the less is padding, but where all
+# rows are one pool the same ones meet in every epoch.
+_POOLED_BATCHES = 50
+_POOLS = 4
+
 LossFunction = Callable[[Any, torch.Tensor, torch.Tensor | int | None], torch.Tensor]
 
 
@@ -58,34 +73,128 @@ def finetune(
 ) -> tuple[Any, FitReport]:
     """Train all layers, and a fresh head where the checkpoint has none for three labels.
 
-    The network returned is the one of the best epoch on validation macro-F1; watch is told each epoch's. Raises
-    UserMistake when the checkpoint lacks weights below its head, or reads fewer tokens than asked for.
+    The network returned is the one of the best epoch on validation macro-F1; watch is told each epoch's. A training
+    that was begun in the workspace goes on there, to the bits that it would have had without the interruption. Raises
+    UserMistake when the checkpoint lacks weights below its head or reads fewer tokens than asked for, or the workspace
+    holds another training.
     """
     set_seed(settings.seed)
     network = _network(source, settings.max_tokens)
     bf16 = use_bf16(settings.precision)
-    trainer = Trainer(
+    checkpoints.begin(workspace, _asked(source, settings, rows, bf16))
+    finished = workspace / _FINISHED
+    if not checkpoints.is_whole(finished):
+        with _deterministic(settings.reproducible == "strict"):
+            history = _train(network, settings, rows, tokenizer, bf16, workspace, watch)
+        best = max(history, key=lambda entry: entry["validation_macro_f1"])
+        facts = {"best_epoch": best["epoch"], "precision": _precision(bf16), "threads": torch.get_num_threads()}
+        _keep_best(workspace, finished, {"history": history, "facts": facts})
+    checkpoints.drop_all(workspace)
+    report = read_json(finished / _REPORT)
+    return _read_whole(finished), FitReport(tuple(report["history"]), tuple(report["facts"].items()))
+
+
+def _train(
+    network: Any,  # noqa: ANN401
+    settings: "TransformerSettings",
+    rows: TrainingRows,
+    tokenizer: Any,  # noqa: ANN401
+    bf16: bool,
+    workspace: Path,
+    watch: Watch | None,
+) -> list[dict[str, float]]:
+    """Train to the end from the newest whole checkpoint, else from the beginning; gives the figures of each epoch."""
+    reached = checkpoints.newest(workspace)
+    checkpoints.drop_after(workspace, reached.step if reached else 0)
+    if reached and reached.ended:  # the Trainer would begin one more epoch
+        return _history(TrainerState.load_from_json(str(reached.folder / "trainer_state.json")))
+    lengths = [len(row["input_ids"]) for row in rows.train]
+    batches = LengthGroupedBatches(lengths, settings.batch_size, settings.seed)
+    trainer = _Trainer(
+        batches,
         model=network,
-        args=_arguments(settings, len(rows.train), bf16, workspace),
+        args=_arguments(settings, bf16, workspace),
         data_collator=DataCollatorWithPadding(tokenizer),
         train_dataset=rows.train,
-        eval_dataset=rows.validation,
+        eval_dataset=sorted(rows.validation, key=lambda row: len(row["input_ids"])),  # little padding
         compute_loss_func=weighted_loss(rows.class_weights),
         compute_metrics=_macro_f1,
-        callbacks=[EarlyStoppingCallback(settings.patience), _Bar(), *([_Watched(watch)] if watch else [])],
+        callbacks=[
+            EarlyStoppingCallback(settings.patience),
+            _Checkpoints(batches, settings.checkpoint_steps),
+            _Bar(),
+            *([_Watched(watch)] if watch else []),
+        ],
     )
     trainer.remove_callback(PrinterCallback)  # both print on stdout, which belongs to results
     trainer.remove_callback(ProgressCallback)
-    trainer.train()
-    history = tuple(
+    trainer.train(resume_from_checkpoint=str(reached.folder) if reached else None)
+    return _history(trainer.state)
+
+
+def _history(state: TrainerState) -> list[dict[str, float]]:
+    return [
         {"epoch": entry["epoch"], "validation_macro_f1": entry["eval_macro_f1"], "validation_loss": entry["eval_loss"]}
-        for entry in trainer.state.log_history
+        for entry in state.log_history
         if "eval_macro_f1" in entry
-    )
-    best = max(history, key=lambda entry: entry["validation_macro_f1"])
-    facts = (("best_epoch", best["epoch"]), ("precision", "bf16" if bf16 else "fp32"))
-    # Mixed precision leaves its autocast around forward; without it a fresh load gives the same numbers.
-    return trainer.accelerator.unwrap_model(trainer.model, keep_fp32_wrapper=False), FitReport(history, facts)
+    ]
+
+
+def _keep_best(workspace: Path, finished: Path, report: dict[str, Any]) -> None:
+    """Put the weights of the best epoch and the report where a training that is done is looked for."""
+    last = checkpoints.newest(workspace)
+    if last is None or last.best_step is None:
+        raise StanceError(f"{workspace}: the checkpoint of the best epoch is gone")
+    shutil.rmtree(finished, ignore_errors=True)
+    finished.mkdir()
+    for name in ("config.json", "model.safetensors"):
+        shutil.copyfile(checkpoints.folder_of(workspace, last.best_step) / name, finished / name)
+    write_json(finished / _REPORT, report)
+    checkpoints.seal(finished)
+
+
+def _read_whole(folder: Path) -> Any:  # noqa: ANN401
+    """The network of a folder of ours on the device where it is used; nothing in it is random."""
+    network, missing = read_network(folder)
+    if missing:
+        raise StanceError(f"{folder}: weights lack {missing[:3]}")
+    return network.to("cuda") if torch.cuda.is_available() else network
+
+
+def _asked(source: Path, settings: "TransformerSettings", rows: TrainingRows, bf16: bool) -> dict[str, Any]:
+    """Everything that the weights depend on: what may not change while a training is interrupted."""
+    asked: dict[str, Any] = {
+        "settings": asdict(settings),
+        "data": sha256_json([rows.train, rows.validation]),
+        "pretrained weights": {path.name: sha256_file(path) for path in sorted(source.glob("*.safetensors"))},
+        "precision": _precision(bf16),
+        "device": torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu",
+    }
+    if settings.reproducible == "strict":
+        asked["threads"] = torch.get_num_threads()
+    return asked
+
+
+def _precision(bf16: bool) -> str:
+    return "bf16" if bf16 else "fp32"
+
+
+@contextmanager
+def _deterministic(strict: bool) -> Iterator[None]:
+    """Allow only operations that give the same bits each time; one that cannot raises an error instead."""
+    if not strict:
+        yield
+        return
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # read when a GPU is first used
+    deterministic: Any = torch.utils.deterministic
+    was, filled = torch.are_deterministic_algorithms_enabled(), deterministic.fill_uninitialized_memory
+    torch.use_deterministic_algorithms(True)
+    deterministic.fill_uninitialized_memory = False  # it costs time, and nothing of ours reads such memory
+    try:
+        yield
+    finally:
+        torch.use_deterministic_algorithms(was)
+        deterministic.fill_uninitialized_memory = filled
 
 
 def weighted_loss(class_weights: FloatArray | None) -> LossFunction:
@@ -138,7 +247,7 @@ def _positions(network: Any, otherwise: int) -> int:  # noqa: ANN401
     return positions
 
 
-def _arguments(settings: "TransformerSettings", examples: int, bf16: bool, workspace: Path) -> TrainingArguments:
+def _arguments(settings: "TransformerSettings", bf16: bool, workspace: Path) -> TrainingArguments:
     return TrainingArguments(
         output_dir=str(workspace),
         per_device_train_batch_size=settings.batch_size,
@@ -152,10 +261,8 @@ def _arguments(settings: "TransformerSettings", examples: int, bf16: bool, works
         use_cpu=not torch.cuda.is_available(),
         eval_strategy="epoch",
         save_strategy="epoch",
-        save_total_limit=2,
-        save_only_model=True,
-        load_best_model_at_end=True,
-        metric_for_best_model="macro_f1",
+        restore_callback_states_from_checkpoint=True,  # else early stopping forgets its patience
+        metric_for_best_model="macro_f1",  # read back by us: the Trainer would look for the path of the first start
         greater_is_better=True,
         logging_strategy="epoch",
         report_to="none",
@@ -206,3 +313,67 @@ class _Bar(TrainerCallback):
 
     def on_train_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:  # noqa: ANN401
         self._open.close()
+
+
+class LengthGroupedBatches(Sampler[list[int]]):
+    """Row numbers of each batch of an epoch: rows of near lengths, so that little is padding, in random order.
+
+    Rows are shuffled, sorted by length inside pools of many batches, cut into batches, and the batches shuffled, all as
+    a function of seed and epoch alone: any epoch can be entered at any batch. lengths are in tokens; `epoch`, from 0,
+    is set before each pass; one batch may be smaller than the others.
+    """
+
+    def __init__(self, lengths: Sequence[int], batch_size: int, seed: int) -> None:
+        self._lengths, self._batch_size, self._seed = np.asarray(lengths), batch_size, seed
+        self.epoch = 0
+
+    def __len__(self) -> int:
+        return -(-len(self._lengths) // self._batch_size)
+
+    def __iter__(self) -> Iterator[list[int]]:
+        random = np.random.default_rng((self._seed, self.epoch))
+        order = random.permutation(len(self._lengths))
+        pool = self._batch_size * max(1, min(_POOLED_BATCHES, len(order) // (_POOLS * self._batch_size)))
+        pools = [order[at : at + pool] for at in range(0, len(order), pool)]
+        grouped = np.concatenate([rows[np.argsort(self._lengths[rows], kind="stable")] for rows in pools])
+        batches = [grouped[at : at + self._batch_size] for at in range(0, len(grouped), self._batch_size)]
+        for number in random.permutation(len(batches)):
+            yield batches[number].tolist()
+
+
+class _Trainer(Trainer):
+    """The Trainer on batches of ours, in the order that they come."""
+
+    def __init__(self, batches: LengthGroupedBatches, **named: Any) -> None:  # noqa: ANN401
+        self._batches = batches
+        super().__init__(**named)
+
+    def get_train_dataloader(self) -> DataLoader[Any]:
+        return DataLoader(
+            self.train_dataset,
+            batch_sampler=self._batches,
+            collate_fn=self.data_collator,
+            pin_memory=self.args.dataloader_pin_memory,
+        )
+
+
+class _Checkpoints(TrainerCallback):
+    """A checkpoint every so many steps of an epoch besides the one at its end; each sealed before an older one goes."""
+
+    def __init__(self, batches: LengthGroupedBatches, every: int) -> None:
+        self._batches, self._every = batches, every
+
+    def on_epoch_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:  # noqa: ANN401
+        self._batches.epoch = state.global_step // len(self._batches)
+
+    def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:  # noqa: ANN401
+        step = state.global_step % len(self._batches)  # 0 at the end of an epoch, which has its own after it is scored
+        if step and step % self._every == 0:
+            control.should_save = True
+
+    def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:  # noqa: ANN401
+        workspace = Path(args.output_dir)
+        folder = checkpoints.folder_of(workspace, state.global_step)
+        (folder / "training_args.bin").unlink(missing_ok=True)  # a pickle that nobody reads
+        checkpoints.seal(folder)
+        checkpoints.drop_old(workspace, state.best_global_step)

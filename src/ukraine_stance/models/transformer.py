@@ -54,6 +54,8 @@ class TransformerSettings:
     patience: int
     precision: Literal["auto", "fp32", "bf16"]
     seed: int
+    reproducible: Literal["strict", "seeded"] = "strict"
+    checkpoint_steps: int = 500
 
 
 class TransformerModel:
@@ -69,7 +71,10 @@ class TransformerModel:
     def fit(
         self, train: LabelledTexts, validation: LabelledTexts, workspace: Path, watch: Watch | None = None
     ) -> FitReport:
-        """Fine-tune on `train`, keep the epoch with the best macro-F1 on `validation`."""
+        """Fine-tune on `train`, keep the epoch with the best macro-F1 on `validation`.
+
+        What was begun in the workspace goes on there.
+        """
         _quiet()
         from ukraine_stance.models import finetuning
 
@@ -99,6 +104,13 @@ class TransformerModel:
                 probabilities[rows] = torch.softmax(logits.double(), dim=-1).cpu().numpy()
                 advance(len(rows))
         return Prediction(probabilities, truncated)
+
+    @property
+    def network(self) -> Any:  # noqa: ANN401
+        """The network in the library's form, fp32. Raises RuntimeError before `fit` or `load`."""
+        if self._network is None:
+            raise RuntimeError("the model is neither fitted nor loaded")
+        return self._network
 
     def explain(self, texts: Sequence[str], targets: Sequence[str], columns: Sequence[int]) -> list[Explanation]:
         """Occlusion word by word: one pass of the network for each, so dozens of times the cost of `predict`.

@@ -1,0 +1,132 @@
+"""How fast each engine scores 20,000 statements from Parquet to Parquet, beside transformers.pipeline.
+
+    python experiments/scoring_speed/scoring_speed.py RUN --out DIR [--statements 20000] [--rounds 3]
+
+RUN is a finished run of MiniLM with engines from `stance export RUN`. Every way runs in a process of its own, in turn,
+round after round; a round's order is that of the table. The statements are ours and cross-overs of two of ours, cut at
+the same share of their words, so that each is different and lengths are those of ours. The table has the median of the
+rounds with the smallest and largest, the speed-up over the pipeline, and labels that equal those of fp32.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from ukraine_stance import classifier
+from ukraine_stance.corpus.dataset import read_built
+from ukraine_stance.labels import TARGET
+from ukraine_stance.project import Project
+from ukraine_stance.scoring.engines import ENGINES, behind
+from ukraine_stance.scoring.engines.admission import crossed, read
+
+PIPELINE = "transformers.pipeline"
+
+
+def main() -> None:
+    arguments = parse()
+    if arguments.way:
+        print(json.dumps(one(arguments)))
+        return
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    statements = read_built(Project(Path())).query("origin == 'bundled'")["text"]
+    texts = list(crossed(tuple(statements), arguments.statements))
+    np.random.default_rng(0).shuffle(texts)
+    pq.write_table(pa.table({"text": texts[: arguments.statements]}), arguments.out / "statements.parquet")
+    measured = [found for name in ENGINES if (found := read(arguments.run / "engines" / name))]
+    admitted = [found.engine for found in measured if not found.faults]
+    rows = []
+    for number in range(arguments.rounds):
+        for way in (PIPELINE, "torch", *admitted):
+            rows.append({"round": number, "way": way, **apart(arguments, way)})
+            print(rows[-1], file=sys.stderr, flush=True)
+    (arguments.out / "rounds.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    print(table(rows, arguments.out))
+
+
+def parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("run", type=Path)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--statements", type=int, default=20_000)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--way", help=argparse.SUPPRESS)
+    return parser.parse_args()
+
+
+def apart(arguments: argparse.Namespace, way: str) -> dict[str, float]:
+    command = [sys.executable, __file__, str(arguments.run), "--out", str(arguments.out), "--way", way]
+    began = time.perf_counter()
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    return {**json.loads(done.stdout.splitlines()[-1]), "seconds_with_loading": time.perf_counter() - began}
+
+
+def one(arguments: argparse.Namespace) -> dict[str, float]:
+    """Score the statements in one way, and say how long it took and which labels came out."""
+    score = pipeline(arguments.run) if arguments.way == PIPELINE else engine(arguments.run, arguments.way)
+    score(["The delegations met for three hours and left without a statement."] * 32)
+    began, busy = time.perf_counter(), time.process_time()
+    table = pq.read_table(arguments.out / "statements.parquet")
+    labels, sure = score(table.column("text").to_pylist())
+    given = table.append_column("stance", pa.array(labels)).append_column("confidence", pa.array(sure))
+    pq.write_table(given, arguments.out / f"{arguments.way}.parquet")
+    spent = {"seconds": time.perf_counter() - began, "core_seconds": time.process_time() - busy}
+    return {**spent, "statements": table.num_rows}
+
+
+def pipeline(run):  # noqa: ANN001, ANN201
+    """As the documentation shows: a data set of pairs streamed through a pipeline in batches of 32."""
+    from datasets import Dataset
+    from transformers import pipeline as make
+    from transformers.pipelines.pt_utils import KeyPairDataset
+
+    classify = make("text-classification", model=str(run / "model"))
+
+    def score(texts: list[str]) -> tuple[list[str], list[float]]:
+        pairs = KeyPairDataset(Dataset.from_dict({"text": texts, "target": [TARGET] * len(texts)}), "text", "target")
+        answers = list(classify(pairs, batch_size=32, truncation=True, max_length=128))
+        return [answer["label"] for answer in answers], [answer["score"] for answer in answers]
+
+    return score
+
+
+def engine(run, name):  # noqa: ANN001, ANN201
+    loaded = behind(run, classifier.load(run), name)
+
+    def score(texts: list[str]) -> tuple[list[str], list[float]]:
+        scores = loaded.score(texts)
+        return list(scores["stance"]), list(scores["confidence"])
+
+    return score
+
+
+def table(rows: list[dict[str, float]], out: Path) -> str:
+    found = pd.DataFrame(rows)
+    reference = pq.read_table(out / "torch.parquet").column("stance").to_pylist()
+    lines = [
+        "| way | statements/s (least, most) | core-s per 1,000 | times the pipeline | with loading | same labels |"
+    ]
+    lines += ["| --- | --- | --- | --- | --- | --- |"]
+    base = found[found["way"] == PIPELINE].set_index("round")
+    for way, runs in found.groupby("way", sort=False):
+        runs = runs.set_index("round")
+        rate = runs["statements"] / runs["seconds"]
+        times = (base["seconds"] / runs["seconds"]).median()
+        loading = (base["seconds_with_loading"] / runs["seconds_with_loading"]).median()
+        labels = pq.read_table(out / f"{way}.parquet").column("stance").to_pylist()
+        same = np.mean([mine == theirs for mine, theirs in zip(labels, reference, strict=True)])
+        cores = 1000 * (runs["core_seconds"] / runs["statements"]).median()
+        spread = f"{rate.median():.0f} ({rate.min():.0f}, {rate.max():.0f})"
+        lines.append(f"| {way} | {spread} | {cores:.2f} | {times:.1f} | {loading:.1f} | {same:.2%} |")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    main()
