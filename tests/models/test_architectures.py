@@ -98,7 +98,7 @@ def fitted(
     toy: LabelledTexts,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> TransformerModel:
-    model = new_transformer(checkpoint=str(checkpoint), max_tokens=48, epochs=8, learning_rate=3e-3)
+    model = new_transformer(checkpoint=str(checkpoint), max_tokens=48, epochs=16, patience=16, learning_rate=2e-3)
     model.fit(toy, toy, tmp_path_factory.mktemp("workspace"))
     return model
 
@@ -144,6 +144,6 @@ def test_training_again_gives_the_same_weights(
     toy: LabelledTexts,
     tmp_path: Path,
 ) -> None:
-    again = new_transformer(checkpoint=str(checkpoint), max_tokens=48, epochs=8, learning_rate=3e-3)
+    again = new_transformer(checkpoint=str(checkpoint), max_tokens=48, epochs=16, patience=16, learning_rate=2e-3)
     again.fit(toy, toy, tmp_path)
     assert again.fingerprint() == fitted.fingerprint()
