@@ -19,7 +19,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("project")
     (root / "data" / "statements").mkdir(parents=True)
     for path in (REPOSITORY / "data" / "statements").glob("*.jsonl"):
-        few = path.read_text(encoding="utf-8").splitlines(keepends=True)[::6]
+        few = path.read_text(encoding="utf-8").splitlines(keepends=True)[::12]
         (root / "data" / "statements" / path.name).write_text("".join(few), encoding="utf-8")
     subprocess.run([str(STANCE), "data", "build", "--root", str(root)], check=True, capture_output=True)
     return root
