@@ -268,5 +268,5 @@ def test_a_dead_server_is_one_clear_line(
 def test_rules_can_be_looked_at_before_anything_is_judged(capsys: pytest.CaptureFixture[str]) -> None:
     shipped = str(REPOSITORY / "configs" / "gate" / "default.yaml")
     for word, said in (("check", "fine (rules of the gate of ukraine-stance)"), ("show", "margin: 2.5")):
-        cli.app(["config", word, shipped, "--kind", "gate", "--set", "margin=2.5"], standalone_mode=False)
+        cli.app(["config", word, shipped, "--set", "margin=2.5"], standalone_mode=False)
         assert said in capsys.readouterr().out
