@@ -1,7 +1,6 @@
 """A fine-tuned transformer that reads the statement and the target as a pair."""
 
 import hashlib
-import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -13,7 +12,7 @@ from pydantic import ConfigDict
 
 from ukraine_stance.errors import UserMistake
 from ukraine_stance.labels import ORDER
-from ukraine_stance.models.network import read_network, read_tokenizer
+from ukraine_stance.models.network import quiet, read_network, read_tokenizer
 from ukraine_stance.models.occlusion import Hidden, explain_by_occlusion
 from ukraine_stance.models.protocol import (
     Explanation,
@@ -75,7 +74,7 @@ class TransformerModel:
 
         What was begun in the workspace goes on there.
         """
-        _quiet()
+        quiet()
         from ukraine_stance.models import finetuning
 
         source = locate(self._settings.checkpoint, self._settings.revision, self._settings.checkpoint_sha256)
@@ -152,7 +151,7 @@ class TransformerModel:
     @classmethod
     def load(cls, folder: Path, settings: dict[str, Any]) -> Self:
         """Read what `save` wrote; a missing head or tensor is refused, never replaced by random numbers."""
-        _quiet()
+        quiet()
         import torch
 
         for name in ("config.json", "model.safetensors", "tokenizer.json"):
@@ -214,12 +213,3 @@ def balanced_class_weights(gold: np.ndarray) -> FloatArray:
     if not counts.all():
         raise ValueError("a stance has no training statement")
     return np.asarray(len(gold) / (len(ORDER) * counts), dtype=np.float64)
-
-
-def _quiet() -> None:
-    """Keep the library's advice and bars off stderr: they speak of our own code, not of the user's."""
-    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-    from transformers.utils import logging
-
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
