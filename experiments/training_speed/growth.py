@@ -43,7 +43,7 @@ def main() -> None:
     parser.add_argument("out", type=Path)
     parser.add_argument("--examples", type=int, nargs="+", default=[1_000, 10_000, 100_000])
     parser.add_argument("--tokens", type=int, nargs="+", default=[32, 128, 512])
-    parser.add_argument("--steps", type=int, default=10, help="timed in each cell")
+    parser.add_argument("--steps", type=int, default=8, help="timed in each cell")
     parser.add_argument("--root", type=Path, default=Path(), help="project with built data")
     parser.add_argument("--cell", action="store_true", help=argparse.SUPPRESS)
     asked = parser.parse_args()

@@ -209,7 +209,8 @@ def _asked(source: Path, settings: "TransformerSettings", rows: TrainingRows, bf
     """Everything that the weights depend on: what may not change while a training is interrupted."""
     asked: dict[str, Any] = {
         "settings": asdict(settings),
-        "data": sha256_json([rows.train, rows.validation]),
+        # Row by row: written out as a whole, large data would fill the memory a second time.
+        "data": sha256_json([[sha256_json(row) for row in part] for part in (rows.train, rows.validation)]),
         "pretrained weights": {path.name: sha256_file(path) for path in sorted(source.glob("*.safetensors"))},
         "precision": _precision(bf16),
         "device": torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu",

@@ -29,6 +29,9 @@ from ukraine_stance.progress import bar
 # Sentences of one batch have near lengths (they are sorted), so a fixed number wastes little padding.
 _PREDICT_BATCH = 32
 
+# The tokenizer's own notes on a text take several times the memory of its tokens, and go with the next ones.
+_ENCODED_TOGETHER = 1000
+
 # Statements whose words are hidden in the same batches; they too have near lengths.
 _EXPLAINED_TOGETHER = 8
 
@@ -183,10 +186,13 @@ class TransformerModel:
         return logits
 
     def _encode(self, data: LabelledTexts) -> list[dict[str, Any]]:
-        encoded = self._tokenize(data.texts, data.targets, None, False)
-        columns = [encoded[name] for name in encoded]
-        rows = (dict(zip(encoded.keys(), values, strict=True)) for values in zip(*columns, strict=True))
-        return [{**row, "labels": int(label)} for row, label in zip(rows, data.gold, strict=True)]
+        rows: list[dict[str, Any]] = []
+        for at in range(0, len(data), _ENCODED_TOGETHER):
+            some = slice(at, at + _ENCODED_TOGETHER)
+            encoded = self._tokenize(data.texts[some], data.targets[some], None, False)
+            values = zip(*(encoded[name] for name in encoded), data.gold[some].tolist(), strict=True)
+            rows += (dict(zip((*encoded.keys(), "labels"), row, strict=True)) for row in values)
+        return rows
 
     def _tokenize(self, texts: Sequence[str], targets: Sequence[str], tensors: str | None, padding: bool) -> Any:  # noqa: ANN401
         if self._settings.target_in_input:
