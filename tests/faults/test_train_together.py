@@ -95,8 +95,8 @@ def place(
         "name": "tiny", "seed": 3, "data": {"bundled": True, "files": [str(root / "more.jsonl")]}, "model": model,
         "evaluation": {"bootstrap_samples": 100}, "tracking": {"enabled": False},
     }  # fmt: skip
-    # 362 bundled ones and 13 more in batches of 22: one batch is of one statement, and one process has none of it.
-    more = [{"text": f"They promise tank {number}.", "label": "favor", "fold": 2} for number in range(13)]
+    # 362 bundled ones and 15 more in batches of 22: one batch is of three statements, two of them for one process.
+    more = [{"text": f"They promise tank {number}.", "label": "favor", "fold": 2} for number in range(15)]
     (root / "more.jsonl").write_text("".join(json.dumps(one) + "\n" for one in more))
     (root / "tiny.yaml").write_text(json.dumps(whole))
     return Place(root, root / "tiny.yaml")
@@ -135,19 +135,22 @@ def test_two_processes_give_the_result_of_one(place: Place, alone: Path) -> None
     assert code == 0, err
     assert said.splitlines()[-1] == str(out) and said.count(str(out)) == 1
     assert err == ""
-    assert sum(read_json(out / "provenance.json")["data"]["rows"]["train"].values()) % 22 == 1
+    assert sum(read_json(out / "provenance.json")["data"]["rows"]["train"].values()) % 22 == 3
     nearly_same(alone, out)
     assert {path.name for path in out.iterdir()} == {path.name for path in alone.iterdir()}
     assert read_json(out / "asked.json")["processes"] == 2
 
 
 @pytest.mark.slow
-def test_accelerate_launch_is_as_good(place: Place, alone: Path) -> None:
-    out = place.root / "accelerated"
-    code, said, err = place.run(ACCELERATE, "train", place.config, "--out", out)
+def test_accelerate_launch_is_as_good_where_one_process_has_nothing_of_a_batch(place: Place, tmp_path: Path) -> None:
+    sets = ("--set", "model.batch_size=8", "--set", "model.epochs=1")
+    one, out = tmp_path / "one", tmp_path / "accelerated"
+    assert place.run(ALONE, "train", place.config, *sets, "--out", one)[0] == 0
+    code, said, err = place.run(ACCELERATE, "train", place.config, *sets, "--out", out)
     assert code == 0, err
     assert said.splitlines()[-1] == str(out)
-    nearly_same(alone, out)
+    assert sum(read_json(out / "provenance.json")["data"]["rows"]["train"].values()) % 8 == 1
+    nearly_same(one, out)
 
 
 def until_a_checkpoint(begun: Begun, out: Path) -> None:
