@@ -148,8 +148,11 @@ def is_begun(folder: Path) -> bool:
 
 
 def resuming(folder: Path) -> str:
-    """The command that goes on with a run."""
-    return f"stance train --resume {folder}"
+    """The command that goes on with a run, by as many processes as began it."""
+    asked = Run(folder).asked
+    began = read_json(asked).get("processes", 1) if asked.is_file() else 1
+    command = "stance" if began == 1 else f"torchrun --nproc-per-node {began} -m ukraine_stance.cli"
+    return f"{command} train --resume {folder}"
 
 
 def refuse_unfinished(folder: Path) -> None:

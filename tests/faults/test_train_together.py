@@ -153,6 +153,10 @@ def test_accelerate_launch_is_as_good_where_one_process_has_nothing_of_a_batch(p
     nearly_same(one, out)
 
 
+def onward(out: Path) -> str:
+    return f"torchrun --nproc-per-node 2 -m ukraine_stance.cli train --resume {out}"
+
+
 def until_a_checkpoint(begun: Begun, out: Path) -> None:
     waited_until = time.monotonic() + 100
     while not list(out.glob("checkpoints/checkpoint-*/complete.json")):
@@ -174,7 +178,7 @@ def test_a_lost_process_ends_all_and_the_run_goes_on(place: Place, tmp_path: Pat
     assert code != 0 and said == ""
     assert not (out / "metrics.json").exists()
     if lost == 1:
-        assert f"{out}: interrupted; go on with: stance train --resume {out}\n" in err
+        assert f"{out}: interrupted; go on with: {onward(out)}\n" in err
         assert "another of the 2 processes" in err or "told to end by the launcher" in err
     code, _, err = place.run(ALONE, "train", "--resume", out)
     assert code == 2 and len(err.splitlines()) == 1 and "processes: 2 there, 1 here" in err
@@ -195,7 +199,7 @@ def test_ctrl_c_leaves_a_run_that_goes_on(place: Place) -> None:
         os.killpg(begun.process.pid, signal.SIGINT)  # as a terminal does it: to the launcher and to all that it started
         code, said, err = begun.end()
     assert code != 0 and said == ""
-    assert err.count(f"{out}: interrupted; go on with: stance train --resume {out}\n") == 1
+    assert err.count(f"{out}: interrupted; go on with: {onward(out)}\n") == 1
     assert "ukraine_stance" not in err.replace("-m ukraine_stance.cli", "")  # no traceback through our code
     noted = read_json(out / "mlflow.json")
     shown: Any = mlflow.MlflowClient(noted["uri"]).get_run(noted["run_id"])
