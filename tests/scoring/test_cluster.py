@@ -55,6 +55,7 @@ def written(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
+@pytest.mark.slow
 @needs_ray
 def test_a_cluster_writes_what_one_process_writes_also_when_it_loses_a_machine(
     folder: Path, cluster: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
@@ -90,6 +91,7 @@ def test_a_cluster_writes_what_one_process_writes_also_when_it_loses_a_machine(
     assert "the same command goes on from there" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 @needs_ray
 def test_a_machine_that_cannot_use_the_model_is_left_out_and_where_all_are_so_the_work_ends(
     folder: Path, cluster: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
@@ -113,7 +115,7 @@ def test_without_ray_the_extra_is_named(folder: Path, tmp_path: Path, monkeypatc
 
 
 @needs_ray
-@pytest.mark.parametrize("address", ["ray://127.0.0.1:10001", "127.0.0.1:1"])
+@pytest.mark.parametrize("address", ["ray://127.0.0.1:10001", "127.0.0.1:1", "127.0.0.1", "127.0.0.1:99999"])
 def test_an_address_where_no_cluster_is_is_one_clear_line(folder: Path, address: str) -> None:
     from ukraine_stance.scoring.cluster import on_cluster
 

@@ -7,6 +7,7 @@ is committed, hashed and gone on with here is a shard.
 
 import logging
 import os
+import socket
 import tempfile
 import time
 from collections import Counter, deque
@@ -34,6 +35,7 @@ AUTO = "auto"
 _LOCAL_STORE = 512 * 2**20
 # While a worker computes one shard the next is on its way.
 _SHARDS_EACH = 2
+_SECONDS_TO_CONNECT = 10.0
 _SECONDS_BETWEEN_LOOKS = 5.0
 _SECONDS_WITHOUT_WORKERS = 60.0
 # A shard or machine that loses so many workers is at fault itself.
@@ -70,14 +72,25 @@ def on_cluster(address: str, folder: Path, engine: str) -> Iterator[Scorer]:
 def _join(address: str) -> None:
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR, "configure_logging": False}
-    if "://" in address:
-        raise UserMistake(f"--cluster {address}: give HOST:PORT, on a machine of the cluster itself")
+    if address != AUTO:
+        _refuse_silent(address)
     try:
         ray.init(address=address, **quiet)
-    except (ConnectionError, ValueError, RuntimeError, TimeoutError) as fault:
+    except ConnectionError as fault:
         if address != AUTO:
             raise ServiceGone(f"--cluster {address}: no Ray cluster answers there ({_last_line(fault)})") from fault
         ray.init(include_dashboard=False, object_store_memory=_LOCAL_STORE, **quiet)
+
+
+def _refuse_silent(address: str) -> None:
+    """Raise ServiceGone where nobody listens: Ray itself would ask for minutes."""
+    host, _, port = address.rpartition(":")
+    if not host or not port.isdecimal() or "/" in host:
+        raise UserMistake(f"--cluster {address}: give HOST:PORT, on a machine of the cluster itself, or auto")
+    try:
+        socket.create_connection((host, int(port)), timeout=_SECONDS_TO_CONNECT).close()
+    except (OSError, OverflowError) as fault:
+        raise ServiceGone(f"--cluster {address}: no Ray cluster answers there ({fault})") from fault
 
 
 def _files(folder: Path) -> dict[str, bytes]:
