@@ -15,13 +15,15 @@ from ukraine_stance.errors import CheckRefused, UserMistake
 from ukraine_stance.models import TfidfModel
 from ukraine_stance.models.protocol import LabelledTexts
 from ukraine_stance.scoring import engines
-from ukraine_stance.scoring.engines import admission
+from ukraine_stance.scoring.engines import admission, building
 from ukraine_stance.scoring.engines.admission import Admission, crossed
 
 FIGURES = Admission(
     engine="torch-bf16", model_id="m", versions={}, files={}, texts=5000, same_labels=0.99, validation=700,
     macro_f1=0.604, macro_f1_fp32=0.605, batch_difference=0.01, texts_per_second=9.0, texts_per_second_fp32=3.0,
 )  # fmt: skip
+
+TORCH = ("torch-packed", "torch-bf16", "torch-int8")
 
 
 @pytest.fixture(autouse=True)
@@ -73,9 +75,9 @@ def test_an_exported_engine_scores_under_a_name_of_its_own(
 
 def test_auto_takes_the_fastest_that_is_admitted(run: Path, loaded: StanceClassifier, toy: LabelledTexts) -> None:
     assert engines.behind(run, loaded, "auto") is loaded
-    exported(run, loaded, toy, *engines.ENGINES)
+    exported(run, loaded, toy, *TORCH)
     good = {"same_labels": 1.0, "macro_f1": 1.0, "macro_f1_fp32": 1.0, "texts_per_second_fp32": 1.0}
-    for speed, name in enumerate(engines.ENGINES, start=2):
+    for speed, name in enumerate(TORCH, start=2):
         change(run, name, **good, texts_per_second=float(speed))
     assert engines.behind(run, loaded, "auto").model_id.endswith("+torch-int8")
     change(run, "torch-int8", same_labels=0.5)
@@ -102,6 +104,24 @@ def test_an_engine_that_was_refused_or_is_of_something_else_is_named(
     (run / "engines" / "torch-int8" / "ranges.safetensors").write_bytes(b"other")
     with pytest.raises(UserMistake, match=r"ranges\.safetensors: is not the file"):
         engines.behind(run, loaded, "torch-int8")
+
+
+def test_an_engine_whose_package_is_missing_is_named_with_its_extra_and_auto_leaves_it(
+    run: Path, loaded: StanceClassifier, toy: LabelledTexts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("openvino")
+    exported(run, loaded, toy, "openvino-bf16")
+    figures = {"same_labels": 1.0, "macro_f1": 1.0, "macro_f1_fp32": 1.0, "texts_per_second_fp32": 1.0}
+    change(run, "openvino-bf16", **figures, texts_per_second=9.0)
+    assert engines.behind(run, loaded, "auto").model_id.endswith("+openvino-bf16")
+    monkeypatch.setitem(building._PACKAGES, "openvino-bf16", "no-such-package")
+    assert engines.behind(run, loaded, "auto") is loaded
+    for attempt in (
+        lambda: engines.behind(run, loaded, "openvino-bf16"),
+        lambda: exported(run, loaded, toy, "openvino-bf16"),
+    ):
+        with pytest.raises(UserMistake, match=r"needs .* pip install 'ukraine-stance\[no-such-package\]'"):
+            attempt()
 
 
 def test_other_families_have_no_engines_and_auto_leaves_them(

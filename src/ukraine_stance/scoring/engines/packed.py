@@ -153,4 +153,4 @@ def _norm(norm: torch.nn.LayerNorm, dtype: torch.dtype) -> torch.nn.LayerNorm:
     """A copy in dtype; the network itself stays as it is."""
     copy = torch.nn.LayerNorm(norm.normalized_shape, norm.eps)
     copy.load_state_dict(norm.state_dict())
-    return copy.to(norm.weight.device, dtype)
+    return copy.to(norm.weight.device, dtype).requires_grad_(False)
