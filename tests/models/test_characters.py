@@ -9,7 +9,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from ukraine_stance.models import characters
 from ukraine_stance.models.characters import CharacterTfidf
 
-LEARNED = ["aid will come", "I am here: no aid, no", "Émile’s 2-day plan b", "aaa bbb aaa", "\u2003İ x"]
+LEARNED = ["Aid will come", "ΑΣ ΑΣΑ Σ", "I am here: no aid, no", "Émile’s 2-day plan b", "aaa bbb aaa", "\u2003İ x"]
 
 
 def assert_same(vectorizer: TfidfVectorizer, ours: CharacterTfidf, texts: list[str]) -> None:
@@ -21,7 +21,9 @@ def assert_same(vectorizer: TfidfVectorizer, ours: CharacterTfidf, texts: list[s
 
 
 @given(
-    st.lists(st.text(alphabet="ab iİé’\t\n\x1f\u2003", max_size=30) | st.sampled_from(LEARNED), min_size=1, max_size=6),
+    st.lists(
+        st.text(alphabet="abB ΑΣ iİé’\t\n\x1f\u2003", max_size=30) | st.sampled_from(LEARNED), min_size=1, max_size=6
+    ),
     st.booleans(),
     st.sampled_from([(1, 2), (3, 5), (4, 4)]),
 )

@@ -22,7 +22,6 @@ class CharacterTfidf:
 
     def __init__(self, vectorizer: TfidfVectorizer) -> None:
         self._vectorizer = vectorizer
-        self._prepared = vectorizer.build_preprocessor()
         self._cut = vectorizer.build_analyzer()
         self._columns: dict[str, array[int]] = {}
 
@@ -30,7 +29,7 @@ class CharacterTfidf:
         """Weights (n, terms)."""
         columns, ends = array("i"), array("q", [0])
         for text in texts:
-            for word in self._prepared(text).split():
+            for word in text.split():
                 columns.extend(self._columns.get(word) or self._columns_of(word))
             ends.append(len(columns))
         counts = sp.csr_matrix(
