@@ -19,7 +19,7 @@ app = typer.Typer()
 def export_command(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="Run folder of a transformer.")],
     engine: Annotated[
-        Literal["all", "torch-packed", "torch-bf16", "torch-int8", "openvino-bf16"],
+        Literal["all", "torch-packed", "torch-bf16", "openvino-bf16"],
         typer.Option(help="Which engine to make."),
     ] = "all",
     as_json: AsJson = False,

@@ -21,9 +21,6 @@ __all__ = ["ENGINES", "Admission", "behind", "export", "missing"]
 _AUTO = "auto"
 _FOLDER = "engines"
 
-# Texts that static scales are found on.
-_CALIBRATION = 512
-
 
 def export(
     folder: Path, classifier: StanceClassifier, names: Iterable[str], statements: tuple[str, ...], held: LabelledTexts
@@ -40,8 +37,7 @@ def export(
     made = []
     for name in names:
         with replacing_folder(folder / _FOLDER / name) as place:
-            # Statements for calibration: the last, made of others, are the least like the validation fold.
-            prepare(name, model, texts[-_CALIBRATION:], [classifier.target] * _CALIBRATION, place)
+            prepare(name, model, place)
             found = measuring.measure(build(name, model, place), name, answers, versions(name))
             files = {path.name: sha256_file(path) for path in sorted(place.iterdir())}
             made.append(replace(found, files=files))

@@ -1,30 +1,24 @@
 """The only place that knows which engines exist: what each writes beside a run, and how it is put together again."""
 
-from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ukraine_stance.errors import UserMistake
-from ukraine_stance.files import replacing
 from ukraine_stance.models.transformer import TransformerModel
 
 if TYPE_CHECKING:
     from ukraine_stance.scoring.engines.streams import StreamedTransformer
 
 REFERENCE = "torch"
-ENGINES = ("torch-packed", "torch-bf16", "torch-int8", "openvino-bf16")
+ENGINES = ("torch-packed", "torch-bf16", "openvino-bf16")
 
 # Engines that need an optional package; the extra has its name.
 _PACKAGES = {"openvino-bf16": "openvino"}
 
-_PROCESSORS_ALONE = ("torch-int8", "openvino-bf16")
 
-_RANGES = "ranges.safetensors"
-
-
-def prepare(name: str, model: TransformerModel, texts: Sequence[str], targets: Sequence[str], folder: Path) -> None:
-    """Write into `folder` what the engine needs beyond the model; texts with their targets are for calibration.
+def prepare(name: str, model: TransformerModel, folder: Path) -> None:
+    """Write into `folder` what the engine needs beyond the model.
 
     Raises UserMistake where the engine's package is not installed or the network is one that it cannot read.
     """
@@ -34,46 +28,24 @@ def prepare(name: str, model: TransformerModel, texts: Sequence[str], targets: S
         from ukraine_stance.scoring.engines.openvino_graph import write_graph
 
         write_graph(_network(model), folder)
-    elif name == "torch-int8":
-        _write_ranges(model, texts, targets, folder)
-
-
-def _write_ranges(model: TransformerModel, texts: Sequence[str], targets: Sequence[str], folder: Path) -> None:
-    import torch
-    from safetensors.torch import save_file
-
-    from ukraine_stance.scoring.engines.packed import PackedBert
-    from ukraine_stance.scoring.engines.static_int8 import Ranges
-    from ukraine_stance.scoring.engines.streams import StreamedTransformer
-
-    ranges = Ranges()
-    observed = PackedBert(_network(model), ranges, torch.float32)
-    StreamedTransformer(model, observed, streams=1).predict(texts, targets)
-    with replacing(folder / _RANGES) as path:
-        save_file(ranges.as_tensors(), path)
 
 
 def build(name: str, model: TransformerModel, folder: Path) -> "StreamedTransformer":
     """The model behind the engine. Raises UserMistake for a network that the engine cannot read."""
     import torch
-    from safetensors.torch import load_file
 
-    from ukraine_stance.scoring.engines.packed import FloatingPoint, PackedBert
-    from ukraine_stance.scoring.engines.static_int8 import Ranges, StaticInt8
+    from ukraine_stance.scoring.engines.packed import PackedBert
     from ukraine_stance.scoring.engines.streams import StreamedTransformer, streams_of
 
     network = _network(model)
-    if name in _PROCESSORS_ALONE and network.device.type != "cpu":
-        raise UserMistake(f"{name} runs on processors alone; give --engine torch-bf16 here")
     if name == "openvino-bf16":
         from ukraine_stance.scoring.engines.openvino_graph import OpenVinoForward
 
+        if network.device.type != "cpu":
+            raise UserMistake("openvino-bf16 runs on processors alone; give --engine torch-bf16 here")
         return StreamedTransformer(model, OpenVinoForward(folder, streams_of(network.device)))
-    if name == "torch-int8":
-        ranges = Ranges.from_tensors(load_file(folder / _RANGES))
-        return StreamedTransformer(model, PackedBert(network, StaticInt8(ranges), torch.float32))
     dtype = torch.bfloat16 if name == "torch-bf16" else torch.float32
-    return StreamedTransformer(model, PackedBert(network, FloatingPoint(dtype), dtype))
+    return StreamedTransformer(model, PackedBert(network, dtype))
 
 
 def missing(name: str) -> str:

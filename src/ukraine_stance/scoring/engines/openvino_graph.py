@@ -14,7 +14,7 @@ import openvino  # type: ignore[import-untyped]
 import torch
 from torch import Tensor
 
-from ukraine_stance.scoring.engines.packed import FloatingPoint, PackedBert
+from ukraine_stance.scoring.engines.packed import PackedBert
 
 GRAPH = "graph.xml"
 
@@ -63,7 +63,7 @@ class _Module(torch.nn.Module):
 
     def __init__(self, network: Any) -> None:  # noqa: ANN401
         super().__init__()
-        self._forward = PackedBert(network, FloatingPoint(torch.float32), torch.float32)
+        self._forward = PackedBert(network, torch.float32)
 
     def forward(self, ids: Tensor, types: Tensor) -> Tensor:
         return self._forward(ids, types)
