@@ -2,6 +2,7 @@
 
 import json
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -30,6 +31,13 @@ def score_command(
         Literal["auto", "torch", "torch-packed", "torch-bf16", "openvino-bf16"],
         typer.Option(help="How a transformer is computed; auto is the fastest that `stance export` admitted."),
     ] = "auto",
+    cluster: Annotated[
+        str | None,
+        typer.Option(
+            metavar="auto|HOST:PORT",
+            help="Score on the machines of a Ray cluster; auto: the one running here, or its own.",
+        ),
+    ] = None,
     text_column: Annotated[str, typer.Option(help="Column with the statements.")] = "text",
     prefix: Annotated[str, typer.Option(help="Put before the name of every column that is added.")] = "",
     encoding: Annotated[str, typer.Option(help="Encoding of a text input.")] = "utf-8",
@@ -59,6 +67,8 @@ def score_command(
     from ukraine_stance.scoring import ScoreJob, engines, score_file
     from ukraine_stance.scoring.streams import STANDARD, keep_rejects, output_here, source_here
 
+    if cluster and find_spec("ray") is None:
+        raise UserMistake("--cluster: Ray is not installed; pip install 'ukraine-stance[ray]'")
     if rejects and out != STANDARD:
         raise UserMistake(f"--rejects: is for --out - alone; beside {out} rejects have a name of their own")
     if out in sources and out != STANDARD:
@@ -78,8 +88,16 @@ def score_command(
         )
         # An alias is resolved to a version here, once.
         folder = tracking.model_folder(project_at(root), model)
-        loaded = engines.behind(folder, classifier.load(folder), engine)
-        summary = score_file(job, loaded)
+        plain = classifier.load(folder)
+        loaded = engines.behind(folder, plain, engine)
+        if cluster:
+            from ukraine_stance.scoring.cluster import on_cluster
+
+            chosen = loaded.model_id.removeprefix(f"{plain.model_id}+") if loaded is not plain else engines.REFERENCE
+            with on_cluster(cluster, folder, chosen) as scorer:
+                summary = score_file(job, loaded, scorer)
+        else:
+            summary = score_file(job, loaded)
         if rejects:
             keep_rejects(job, rejects)
     choice = loaded.calibration.choice

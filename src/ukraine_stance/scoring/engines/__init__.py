@@ -16,10 +16,11 @@ from ukraine_stance.scoring.engines import admission
 from ukraine_stance.scoring.engines.admission import Admission, Measuring
 from ukraine_stance.scoring.engines.building import ENGINES, REFERENCE, build, missing, prepare, versions
 
-__all__ = ["ENGINES", "Admission", "behind", "export", "missing"]
+__all__ = ["ENGINES", "FOLDER", "REFERENCE", "Admission", "behind", "export", "missing"]
 
 _AUTO = "auto"
-_FOLDER = "engines"
+# Where a run folder keeps them.
+FOLDER = "engines"
 
 
 def export(
@@ -36,7 +37,7 @@ def export(
     answers = measuring.reference(model)
     made = []
     for name in names:
-        with replacing_folder(folder / _FOLDER / name) as place:
+        with replacing_folder(folder / FOLDER / name) as place:
             prepare(name, model, place)
             found = measuring.measure(build(name, model, place), name, answers, versions(name))
             files = {path.name: sha256_file(path) for path in sorted(place.iterdir())}
@@ -56,7 +57,7 @@ def behind(folder: Path, classifier: StanceClassifier, wanted: str) -> StanceCla
         return classifier
     model = _transformer(classifier)
     if wanted == _AUTO:
-        usable = [found for name in ENGINES if (found := admission.read(folder / _FOLDER / name)) is not None]
+        usable = [found for name in ENGINES if (found := admission.read(folder / FOLDER / name)) is not None]
         usable = [found for found in usable if not found.faults and not _stale(found, classifier)]
         fastest = max(usable, key=lambda found: found.texts_per_second, default=None)
         if fastest is None or fastest.texts_per_second <= fastest.texts_per_second_fp32:
@@ -64,12 +65,12 @@ def behind(folder: Path, classifier: StanceClassifier, wanted: str) -> StanceCla
         wanted = fastest.engine
     else:
         _refuse(folder, classifier, wanted)
-    engine = build(wanted, model, folder / _FOLDER / wanted)
+    engine = build(wanted, model, folder / FOLDER / wanted)
     return replace(classifier, model=engine, model_id=f"{classifier.model_id}+{wanted}")
 
 
 def _refuse(folder: Path, classifier: StanceClassifier, wanted: str) -> None:
-    found = admission.read(folder / _FOLDER / wanted)
+    found = admission.read(folder / FOLDER / wanted)
     if absent := missing(wanted):
         raise UserMistake(absent)
     remedy = f"run stance export {folder} --engine {wanted}"

@@ -1,0 +1,240 @@
+"""Shards scored by the machines of a Ray cluster; reading, committing and going on stay where the command was given.
+
+Whole shards travel to workers (Ray's actors) and come back scored, so that the output is the same as from one process:
+same parts, same bytes on machines of one kind. Ray Data is not used: it cuts and orders blocks as it sees fit, and what
+is committed, hashed and gone on with here is a shard.
+"""
+
+import logging
+import os
+import socket
+import tempfile
+import time
+from collections import Counter, deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import ray
+from ray.exceptions import ObjectLostError, RayActorError, RaySystemError, WorkerCrashedError
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+from ukraine_stance import classifier as classifiers
+from ukraine_stance.classifier import StanceClassifier
+from ukraine_stance.errors import ServiceGone, StanceError, UserMistake
+from ukraine_stance.progress import line
+from ukraine_stance.scoring import engines
+from ukraine_stance.scoring.job import ScoreJob
+from ukraine_stance.scoring.shards import Scored, Scorer, Shard, score_shard
+
+AUTO = "auto"
+
+# A local cluster holds a few shards at a time.
+_LOCAL_STORE = 512 * 2**20
+# While a worker computes one shard the next is on its way.
+_SHARDS_EACH = 2
+_SECONDS_TO_CONNECT = 10.0
+_SECONDS_BETWEEN_LOOKS = 5.0
+_SECONDS_WITHOUT_WORKERS = 60.0
+# A shard or machine that loses so many workers is at fault itself.
+_MOST_LOSSES = 3
+
+_LOST = (RayActorError, ObjectLostError, WorkerCrashedError, RaySystemError)
+
+
+@dataclass(eq=False, slots=True)
+class _Worker:
+    """An actor that has the model, or is loading it."""
+
+    actor: Any
+    node: str
+    machine: str
+
+
+@contextmanager
+def on_cluster(address: str, folder: Path, engine: str) -> Iterator[Scorer]:
+    """A scorer on the Ray cluster at `address`; the model of `folder` is sent to its machines, behind the engine.
+
+    "auto" is the cluster that runs on this machine, else one of this machine alone, for as long as the context lasts.
+    The package must be installed on every machine. A machine that joins is put to work, and what a lost one had is
+    scored by the others. Raises ServiceGone where no cluster answers.
+    """
+    _join(address)
+    try:
+        files = _files(folder)
+        yield lambda job, classifier, shards: _Crew(job, classifier, files, engine).score(shards)
+    finally:
+        ray.shutdown()
+
+
+def _join(address: str) -> None:
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR, "configure_logging": False}
+    if address != AUTO:
+        _refuse_silent(address)
+    try:
+        ray.init(address=address, **quiet)
+    except ConnectionError as fault:
+        if address != AUTO:
+            raise ServiceGone(f"--cluster {address}: no Ray cluster answers there ({_last_line(fault)})") from fault
+        ray.init(include_dashboard=False, object_store_memory=_LOCAL_STORE, **quiet)
+
+
+def _refuse_silent(address: str) -> None:
+    """Raise ServiceGone where nobody listens: Ray itself would ask for minutes."""
+    host, _, port = address.rpartition(":")
+    if not host or not port.isdecimal() or "/" in host:
+        raise UserMistake(f"--cluster {address}: give HOST:PORT, on a machine of the cluster itself, or auto")
+    try:
+        socket.create_connection((host, int(port)), timeout=_SECONDS_TO_CONNECT).close()
+    except (OSError, OverflowError) as fault:
+        raise ServiceGone(f"--cluster {address}: no Ray cluster answers there ({fault})") from fault
+
+
+def _files(folder: Path) -> dict[str, bytes]:
+    """What a model needs, by its path in the folder."""
+    kept = [folder / classifiers.DESCRIPTION]
+    for name in (classifiers.FOLDER, engines.FOLDER):
+        kept += sorted(path for path in (folder / name).rglob("*") if path.is_file())
+    return {str(path.relative_to(folder)): path.read_bytes() for path in kept}
+
+
+class _Actor:
+    """Runs on a machine of the cluster."""
+
+    def load(self, files: dict[str, bytes], engine: str) -> str:
+        """Take the model; gives its model_id. Raises UserMistake where it cannot be used on this machine."""
+        with tempfile.TemporaryDirectory() as place:
+            folder = Path(place)
+            for name, content in files.items():
+                (folder / name).parent.mkdir(parents=True, exist_ok=True)
+                (folder / name).write_bytes(content)
+            self._classifier = engines.behind(folder, classifiers.load(folder), engine)
+        return self._classifier.model_id
+
+    def score(self, job: ScoreJob, shard: Shard) -> Scored:
+        """Score one shard."""
+        return score_shard(job, self._classifier, shard)
+
+
+class _Crew:
+    """The workers: hired on every machine that can take them, given shards, and replaced where they are lost."""
+
+    def __init__(self, job: ScoreJob, classifier: StanceClassifier, files: dict[str, bytes], engine: str) -> None:
+        self._job, self._model_id = job, classifier.model_id
+        # TF-IDF computes on one core, a network on all of a machine's, or on a GPU.
+        self._one_a_core = classifier.model.family == "tfidf"
+        self._files, self._engine = ray.put(files), engine
+        self._workers: list[_Worker] = []
+        self._idle: deque[_Worker] = deque()
+        self._flying: dict[Any, tuple[_Worker, Shard | None]] = {}  # None while the worker loads the model
+        self._again: deque[Shard] = deque()
+        self._faults: Counter[str] = Counter()
+        self._losses: Counter[int] = Counter()
+        self._looked = -_SECONDS_BETWEEN_LOOKS
+        self._alone_since = time.monotonic()
+        self._why = "none has a free processor"
+
+    def score(self, shards: Iterator[Shard]) -> Iterator[Scored]:
+        """Every shard once, in the order in which they are done."""
+        following = next(shards, None)
+        while following or self._again or any(held for _, held in self._flying.values()):
+            self._hire()
+            while self._idle and (self._again or following):
+                if self._again:
+                    self._give(self._again.popleft())
+                elif following:
+                    self._give(following)
+                    following = next(shards, None)
+            self._refuse_to_wait_for_ever()
+            if not self._flying:
+                time.sleep(0.5)
+            for reference in ray.wait(list(self._flying), timeout=1.0)[0] if self._flying else ():
+                found = self._take(reference)
+                if found is not None:
+                    yield found
+
+    def _hire(self) -> None:
+        """Start workers where machines have places for more, unless one loses them all."""
+        if time.monotonic() < self._looked + _SECONDS_BETWEEN_LOOKS:
+            return
+        self._looked = time.monotonic()
+        for node in ray.nodes():
+            name = node["NodeID"]
+            if not node["Alive"] or self._faults[name] >= _MOST_LOSSES:
+                continue
+            places, options = self._places(node["Resources"])
+            for _ in range(places - sum(worker.node == name for worker in self._workers)):
+                there = NodeAffinitySchedulingStrategy(name, soft=False)
+                actor = ray.remote(_Actor).options(scheduling_strategy=there, max_restarts=0, **options).remote()
+                self._workers.append(_Worker(actor, name, node["NodeManagerHostname"]))
+                self._flying[actor.load.remote(self._files, self._engine)] = (self._workers[-1], None)
+
+    def _places(self, has: dict[str, float]) -> tuple[int, dict[str, float]]:
+        """How many workers a machine with such resources takes, and what each of them claims."""
+        cores, cards = int(has.get("CPU", 0)), int(has.get("GPU", 0))
+        if self._one_a_core or not cores:
+            return cores, {"num_cpus": 1}
+        return (cards, {"num_cpus": cores // cards, "num_gpus": 1}) if cards else (1, {"num_cpus": cores})
+
+    def _give(self, shard: Shard) -> None:
+        worker = self._idle.popleft()
+        self._flying[worker.actor.score.remote(self._job, shard)] = (worker, shard)
+
+    def _take(self, reference: Any) -> Scored | None:  # noqa: ANN401
+        """What a worker has done: a scored shard, or None where it has loaded the model or is lost."""
+        worker, held = self._flying.pop(reference)
+        try:
+            found = ray.get(reference)
+        except _LOST as fault:
+            self._lose(worker, fault)
+            if held is not None:
+                self._score_again(held, worker, fault)
+            return None
+        except StanceError as fault:
+            said = getattr(fault, "cause", fault)  # Ray's own text is a page
+            if held is not None:
+                raise said from None
+            line(f"warning: {worker.machine} is left out: {said}")
+            self._lose(worker, said)
+            self._faults[worker.node] = _MOST_LOSSES
+            return None
+        if held is not None:
+            self._idle.append(worker)
+            return cast("Scored", found)
+        if found != self._model_id:
+            raise StanceError(f"{worker.machine}: has the model {found}, not {self._model_id}")
+        self._idle.extend([worker] * _SHARDS_EACH)
+        return None
+
+    def _lose(self, worker: _Worker, why: BaseException) -> None:
+        if worker in self._workers:  # it may have held two shards
+            self._workers.remove(worker)
+            self._idle = deque(one for one in self._idle if one is not worker)
+            self._faults[worker.node] += 1
+            self._why = _last_line(why)
+            ray.kill(worker.actor)
+
+    def _score_again(self, shard: Shard, worker: _Worker, why: BaseException) -> None:
+        self._losses[shard.number] += 1
+        if self._losses[shard.number] == _MOST_LOSSES:
+            raise StanceError(
+                f"shard {shard.number} took {_MOST_LOSSES} workers with it ({_last_line(why)}); has a machine too "
+                "little memory? The same command goes on"
+            ) from why
+        line(f"a worker on {worker.machine} was lost; its rows are scored by another")
+        self._again.append(shard)
+
+    def _refuse_to_wait_for_ever(self) -> None:
+        if self._workers:
+            self._alone_since = time.monotonic()
+        elif time.monotonic() > self._alone_since + _SECONDS_WITHOUT_WORKERS:
+            raise StanceError(f"no machine of the cluster can score: {self._why}; the same command goes on")
+
+
+def _last_line(fault: BaseException) -> str:
+    """What an error says; of Ray's long ones the last line, which names the cause."""
+    lines = [text.strip() for text in str(getattr(fault, "cause", None) or fault).splitlines() if text.strip()]
+    return lines[-1] if lines else type(fault).__name__
