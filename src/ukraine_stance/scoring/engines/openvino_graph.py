@@ -6,12 +6,15 @@ is within 2e-6 of it), and neither `onnx` nor `onnxscript` is needed.
 """
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
 import openvino  # type: ignore[import-untyped]
 import torch
+from openvino.tools.ovc.telemetry_stub import Telemetry  # type: ignore[import-untyped]
 from torch import Tensor
 
 from ukraine_stance.scoring.engines.packed import PackedBert
@@ -28,9 +31,24 @@ def write_graph(network: Any, folder: Path) -> None:  # noqa: ANN401 - transform
     module = _Module(deepcopy(network).requires_grad_(False))
     # Two rows of three tokens: sizes of 1 would be taken for constants.
     given = torch.arange(6).view(2, 3) % network.config.vocab_size
-    with torch.no_grad():
+    with torch.no_grad(), _unreported():
         graph = openvino.convert_model(module, example_input=(given, torch.zeros_like(given)))
     openvino.save_model(graph, folder / GRAPH, compress_to_fp16=False)
+
+
+@contextmanager
+def _unreported() -> Iterator[None]:
+    """Keep the converter from sending figures on its use over the network, which it does unless a user has objected."""
+    try:
+        import openvino_telemetry as reporting  # type: ignore[import-untyped]
+    except ImportError:
+        yield
+        return
+    kept, reporting.Telemetry = reporting.Telemetry, Telemetry
+    try:
+        yield
+    finally:
+        reporting.Telemetry = kept
 
 
 class OpenVinoForward:
