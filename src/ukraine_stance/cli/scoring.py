@@ -30,6 +30,13 @@ def score_command(
         Literal["auto", "torch", "torch-packed", "torch-bf16", "torch-int8"],
         typer.Option(help="How a transformer is computed; auto is the fastest that `stance export` admitted."),
     ] = "auto",
+    cluster: Annotated[
+        str | None,
+        typer.Option(
+            metavar="auto | HOST:PORT",
+            help="Score on a Ray cluster: that started on this machine (or its processors), or that of this head.",
+        ),
+    ] = None,
     text_column: Annotated[str, typer.Option(help="Column with the statements.")] = "text",
     prefix: Annotated[str, typer.Option(help="Put before the name of every column that is added.")] = "",
     encoding: Annotated[str, typer.Option(help="Encoding of a text input.")] = "utf-8",
@@ -53,10 +60,14 @@ def score_command(
 
     Rows that cannot be scored go to OUT.rejects.jsonl (FOLDER/_rejects for parts). With `--out -` the counts are
     printed on stderr.
+
+    With --cluster this machine, one of the cluster, reads the input and writes the output; the others need this package
+    and Ray of the same versions, and no file. A job may be begun on a cluster and ended without, or the other way.
     """
     from ukraine_stance import classifier, tracking
     from ukraine_stance.errors import UserMistake
     from ukraine_stance.scoring import ScoreJob, engines, score_file
+    from ukraine_stance.scoring.cluster import scoring_on
     from ukraine_stance.scoring.streams import STANDARD, keep_rejects, output_here, source_here
 
     if rejects and out != STANDARD:
@@ -79,7 +90,7 @@ def score_command(
         # An alias is resolved to a version here, once.
         folder = tracking.model_folder(project_at(root), model)
         loaded = engines.behind(folder, classifier.load(folder), engine)
-        summary = score_file(job, loaded)
+        summary = score_file(job, loaded, scoring_on(cluster, folder, loaded) if cluster else None)
         if rejects:
             keep_rejects(job, rejects)
     choice = loaded.calibration.choice

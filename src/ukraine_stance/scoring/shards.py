@@ -1,6 +1,8 @@
 """One shard of rows scored: the unit that is lost or kept, the same whoever scores it and when."""
 
 import json
+from collections.abc import Callable, Generator, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -10,7 +12,7 @@ import pyarrow.compute as pc
 from ukraine_stance.classifier import OUTPUT_COLUMNS, PROBABILITY_COLUMNS, StanceClassifier
 from ukraine_stance.scoring.job import ScoreJob
 from ukraine_stance.scoring.summary import ScoreSummary, counted
-from ukraine_stance.tables import Batch, Reject, picked, values_of
+from ukraine_stance.tables import Batch, Place, Reject, picked, values_of
 
 ROW = "input_row"
 TARGET_COLUMN = "target"
@@ -22,6 +24,40 @@ TYPES = {
     "truncated": pa.bool_(),
     "model_id": pa.string(),
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Shard:
+    """Rows of one file that are scored together; number, from 1, is that of the part they become."""
+
+    number: int
+    place: Place
+    batch: Batch
+
+
+@dataclass(frozen=True, slots=True)
+class ScoredShard:
+    """A shard's scored rows, its rejects in the order of their rows, and its counts."""
+
+    number: int
+    place: Place
+    table: pa.Table
+    rejects: list[Reject]
+    summary: ScoreSummary
+
+
+# Whoever computes: this process, or a cluster. Shards may come back in any order, each once.
+ShardScorer = Callable[[ScoreJob, Iterator[Shard]], Generator[ScoredShard, None, None]]
+
+
+def scoring_here(classifier: StanceClassifier) -> ShardScorer:
+    """Scores in this process, one shard after the other."""
+
+    def scored(job: ScoreJob, shards: Iterator[Shard]) -> Generator[ScoredShard, None, None]:
+        for shard in shards:
+            yield ScoredShard(shard.number, shard.place, *score_shard(job, shard.batch, classifier))
+
+    return scored
 
 
 def output_schema(schema: pa.Schema, prefix: str) -> pa.Schema:

@@ -16,7 +16,7 @@ from ukraine_stance.scoring.engines import admission
 from ukraine_stance.scoring.engines.admission import Admission, Measuring
 from ukraine_stance.scoring.engines.building import ENGINES, REFERENCE, build, prepare, versions
 
-__all__ = ["ENGINES", "Admission", "behind", "export"]
+__all__ = ["ENGINES", "Admission", "behind", "engine_of", "export", "place_of"]
 
 _AUTO = "auto"
 _FOLDER = "engines"
@@ -49,9 +49,10 @@ def export(
     return made
 
 
-def behind(folder: Path, classifier: StanceClassifier, wanted: str) -> StanceClassifier:
+def behind(folder: Path, classifier: StanceClassifier, wanted: str, streams: int | None = None) -> StanceClassifier:
     """The classifier with the engine wanted behind it; its model_id ends in `+ENGINE`, but for "torch" itself.
 
+    streams are the engine's threads, by default one for each processor of this process; they change no answer.
     "auto" takes the fastest that `export` admitted for this model and these versions, else the model as it is. Raises
     UserMistake where the engine wanted was never measured here, CheckRefused where it was refused.
     """
@@ -67,8 +68,18 @@ def behind(folder: Path, classifier: StanceClassifier, wanted: str) -> StanceCla
         wanted = fastest.engine
     else:
         _refuse(folder, classifier, wanted)
-    engine = build(wanted, model, folder / _FOLDER / wanted)
+    engine = build(wanted, model, place_of(folder, wanted), streams)
     return replace(classifier, model=engine, model_id=f"{classifier.model_id}+{wanted}")
+
+
+def engine_of(classifier: StanceClassifier) -> str:
+    """The engine that `behind` put behind the classifier."""
+    return classifier.model_id.partition("+")[2] or REFERENCE
+
+
+def place_of(folder: Path, engine: str) -> Path:
+    """Where a run keeps what an engine needs beyond the model."""
+    return folder / _FOLDER / engine
 
 
 def _refuse(folder: Path, classifier: StanceClassifier, wanted: str) -> None:

@@ -35,8 +35,11 @@ def prepare(name: str, model: TransformerModel, texts: Sequence[str], targets: S
         save_file(ranges.as_tensors(), path)
 
 
-def build(name: str, model: TransformerModel, folder: Path) -> "StreamedTransformer":
-    """The model behind the engine. Raises UserMistake for a network that the engine cannot read."""
+def build(name: str, model: TransformerModel, folder: Path, streams: int | None = None) -> "StreamedTransformer":
+    """The model behind the engine; streams are by default as many as there are processors.
+
+    Raises UserMistake for a network that the engine cannot read.
+    """
     import torch
     from safetensors.torch import load_file
 
@@ -49,9 +52,9 @@ def build(name: str, model: TransformerModel, folder: Path) -> "StreamedTransfor
         if network.device.type != "cpu":
             raise UserMistake("torch-int8 runs on processors alone; give --engine torch-bf16 here")
         ranges = Ranges.from_tensors(load_file(folder / _RANGES))
-        return StreamedTransformer(model, PackedBert(network, StaticInt8(ranges), torch.float32))
+        return StreamedTransformer(model, PackedBert(network, StaticInt8(ranges), torch.float32), streams)
     dtype = torch.bfloat16 if name == "torch-bf16" else torch.float32
-    return StreamedTransformer(model, PackedBert(network, FloatingPoint(dtype), dtype))
+    return StreamedTransformer(model, PackedBert(network, FloatingPoint(dtype), dtype), streams)
 
 
 def versions() -> dict[str, str]:
