@@ -211,14 +211,16 @@ def new_server() -> Iterator[Callable[[Path], Server]]:
 
 
 @pytest.fixture(scope="session")
-def few_statements() -> Callable[[Path], Project]:
-    """Makes a project with every sixth of the bundled statements, not yet built: training on it takes a moment."""
+def few_statements() -> Callable[..., Project]:
+    """Makes a project with few of the bundled statements, not yet built: training on it takes a moment."""
 
-    def make(root: Path) -> Project:
+    def make(root: Path, every: int = 18) -> Project:
         for path in (REPOSITORY / "data" / "statements").glob("*.jsonl"):
             few = root / "data" / "statements" / path.name
             few.parent.mkdir(parents=True, exist_ok=True)
-            few.write_text("".join(path.read_text(encoding="utf-8").splitlines(keepends=True)[::6]), encoding="utf-8")
+            few.write_text(
+                "".join(path.read_text(encoding="utf-8").splitlines(keepends=True)[::every]), encoding="utf-8"
+            )
         return Project(root)
 
     return make

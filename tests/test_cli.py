@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from ukraine_stance.project import Project
+
 Stance = Callable[..., subprocess.CompletedProcess[str]]
 
 REPOSITORY = Path(__file__).parents[1]
@@ -23,13 +25,8 @@ QUICK = [
 
 
 @pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory, stance: Stance) -> Path:
-    root = tmp_path_factory.mktemp("project")
-    # Every sixth of the bundled statements: training on them takes a moment.
-    for path in (REPOSITORY / "data" / "statements").glob("*.jsonl"):
-        few = root / "data" / "statements" / path.name
-        few.parent.mkdir(parents=True, exist_ok=True)
-        few.write_text("".join(path.read_text(encoding="utf-8").splitlines(keepends=True)[::6]), encoding="utf-8")
+def project(few_statements: Callable[..., Project], tmp_path_factory: pytest.TempPathFactory, stance: Stance) -> Path:
+    root = few_statements(tmp_path_factory.mktemp("project")).root
     assert stance("data", "build", cwd=root).returncode == 0
     return root
 

@@ -1,6 +1,7 @@
 """Cross-validation as a whole: the fits of `stance train`, interruptions without a trace, one mirror in MLflow."""
 
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -38,15 +39,10 @@ def derived(folder: Path) -> dict[str, bytes]:
 
 
 @pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """A project with every sixth of the bundled statements."""
-    root = tmp_path_factory.mktemp("project")
-    for path in (REPOSITORY / "data" / "statements").glob("*.jsonl"):
-        few = root / "data" / "statements" / path.name
-        few.parent.mkdir(parents=True, exist_ok=True)
-        few.write_text("".join(path.read_text(encoding="utf-8").splitlines(keepends=True)[::6]), encoding="utf-8")
-    dataset.build(Project(root), None)
-    return Project(root)
+def project(tmp_path_factory: pytest.TempPathFactory, few_statements: Callable[..., Project]) -> Project:
+    made = few_statements(tmp_path_factory.mktemp("project"))
+    dataset.build(made, None)
+    return made
 
 
 @pytest.fixture(scope="module")

@@ -73,9 +73,9 @@ def _quick_to_give_up(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="module")
-def trained(few_statements: Callable[[Path], Project], tmp_path_factory: pytest.TempPathFactory) -> Project:
+def trained(few_statements: Callable[..., Project], tmp_path_factory: pytest.TempPathFactory) -> Project:
     """Two runs, not published; `coarse` knows the commonest words alone."""
-    project = few_statements(tmp_path_factory.mktemp("project"))
+    project = few_statements(tmp_path_factory.mktemp("project"), every=6)
     dataset.build(project, None)
     quick = ["evaluation.bootstrap_samples=100", "tracking.enabled=false", "model.char_ngrams=null"]
     for name, sets in {"usual": [], "coarse": ["model.min_documents=60"]}.items():
@@ -268,5 +268,5 @@ def test_a_dead_server_is_one_clear_line(
 def test_rules_can_be_looked_at_before_anything_is_judged(capsys: pytest.CaptureFixture[str]) -> None:
     shipped = str(REPOSITORY / "configs" / "gate" / "default.yaml")
     for word, said in (("check", "fine (rules of the gate of ukraine-stance)"), ("show", "margin: 2.5")):
-        cli.app(["config", word, shipped, "--kind", "gate", "--set", "margin=2.5"], standalone_mode=False)
+        cli.app(["config", word, shipped, "--set", "margin=2.5"], standalone_mode=False)
         assert said in capsys.readouterr().out

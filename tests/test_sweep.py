@@ -20,7 +20,7 @@ TFIDF = REPOSITORY / "configs" / "train" / "tfidf.yaml"
 
 
 @pytest.fixture(scope="module")
-def project(few_statements: Callable[[Path], Project], tmp_path_factory: pytest.TempPathFactory) -> Project:
+def project(few_statements: Callable[..., Project], tmp_path_factory: pytest.TempPathFactory) -> Project:
     made = few_statements(tmp_path_factory.mktemp("project"))
     dataset.build(made, None)
     text = TFIDF.read_text(encoding="utf-8").replace("char_ngrams: [3, 5]", "char_ngrams: null")

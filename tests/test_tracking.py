@@ -34,7 +34,7 @@ def server(new_server: NewServer, tmp_path_factory: pytest.TempPathFactory) -> S
 
 
 @pytest.fixture(scope="module")
-def project(few_statements: Callable[[Path], Project], tmp_path_factory: pytest.TempPathFactory) -> Project:
+def project(few_statements: Callable[..., Project], tmp_path_factory: pytest.TempPathFactory) -> Project:
     made = few_statements(tmp_path_factory.mktemp("project"))
     dataset.build(made, None)
     return made

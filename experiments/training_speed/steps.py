@@ -1,10 +1,11 @@
-"""Examples per second of fine-tuning MiniLM: the defaults of run_classification.py, and ours, step by step, alternated.
+"""Examples per second of fine-tuning MiniLM, step by step: what each of our choices brings, alternated.
 
     python experiments/training_speed/steps.py --steps 25 --rounds 4
 
 The first way is what transformers' example script does where nothing is set: every example padded to 128 tokens,
-batches of 8 in random order, fp32. None of its code is here; the Trainer underneath is the same. The others are ours:
-dynamic padding, batches of 16, bf16 where the machine has it; in random order, as before, and grouped by length.
+batches of 8 in random order, fp32, on the same Trainer (against_example.py runs the script itself). The others are
+ours: dynamic padding, batches of 16, bf16 where the machine has it; in random order, grouped by length, and grouped by
+length with deterministic operations alone, as `reproducible: strict` does it: the last ratio is what strict costs.
 Nothing is evaluated or saved while the clock runs. Beside each stands the floor: the operations that its tokens need
 without padding (counted by torch) at the rate that one large matrix product reaches here.
 """
@@ -29,7 +30,7 @@ from transformers.utils import logging as transformers_logging
 from ukraine_stance.config import load as load_config
 from ukraine_stance.corpus import dataset
 from ukraine_stance.evaluation.results import gold_columns
-from ukraine_stance.models.finetuning import LengthGroupedBatches, _network, use_bf16, weighted_loss
+from ukraine_stance.models.finetuning import LengthGroupedBatches, _deterministic, _network, use_bf16, weighted_loss
 from ukraine_stance.models.network import read_tokenizer
 from ukraine_stance.models.weights import locate
 from ukraine_stance.project import Project
@@ -57,6 +58,7 @@ class Way:
     batches: Any
     collator: DataCollatorWithPadding
     bf16: bool
+    strict: bool = False
 
     def seconds(self, network: Any, rows: list[dict[str, Any]], steps: int, folder: str) -> tuple[float, int]:
         """Seconds of so many steps, and the examples in them."""
@@ -77,7 +79,8 @@ class Way:
         )  # fmt: skip
         trainer = Timed(model=network, args=arguments, train_dataset=rows, compute_loss_func=weighted_loss(None))
         trainer.remove_callback(PrinterCallback)
-        trainer.train()
+        with _deterministic(self.strict):
+            trainer.train()
         # The first step warms up, the last one only tells when the one before it ended.
         return seen[-1][0] - seen[1][0], sum(size for _, size in seen[1:-1])
 
@@ -128,6 +131,7 @@ def main() -> None:
         Way("run_classification.py's defaults", InOrder(len(rows), 8), fixed, False),
         Way("ours, random order", InOrder(len(rows), size), dynamic, bf16),
         Way("ours, grouped by length", LengthGroupedBatches(lengths, size, 7), dynamic, bf16),
+        Way("ours, grouped, strict", LengthGroupedBatches(lengths, size, 7), dynamic, bf16, strict=True),
     ]
     network = _network(source, 128)
     rates: dict[str, list[float]] = {way.name: [] for way in ways}
@@ -149,6 +153,11 @@ def main() -> None:
             f"{way.name}: {np.median(found):.1f} examples/s ({found.min():.1f} to {found.max():.1f}), "
             f"{np.median(ratio):.2f} times the first ({ratio.min():.2f} to {ratio.max():.2f})"
         )
+    seeded, strict = (np.asarray(rates[way.name]) for way in ways[-2:])
+    print(
+        f"seeded is {np.median(seeded / strict):.3f} times as fast as strict, round by round: "
+        f"{', '.join(f'{ratio:.3f}' for ratio in seeded / strict)}"
+    )
     print(
         f"floor: {each / 1e9:.2f} GFLOP an example without padding at {peak / 1e9:.0f} GFLOP/s "
         f"({'bf16' if bf16 else 'fp32'} product): {peak / each:.0f} examples/s"

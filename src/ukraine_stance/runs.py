@@ -30,6 +30,7 @@ from ukraine_stance.files import (
     write_json,
     write_text,
 )
+from ukraine_stance.models import processes
 
 _LIBRARIES = (
     "ukraine-stance", "scikit-learn", "transformers", "tokenizers", "torch", "datasets", "mlflow", "skops",
@@ -131,12 +132,13 @@ def record_origin(folder: Path, config_yaml: str, data: dict[str, Any], root: Pa
 
 
 def surroundings() -> dict[str, Any]:
-    """What decides the bits of a result besides config and data: versions, our own code, processor and threads."""
+    """What decides the bits of a result besides config and data: versions, our code, processor, threads, processes."""
     return {
         "versions": {"python": platform.python_version(), **classifier.versions()},
         "code": _code_sha256(),
         "processor": _processor(),
         "threads": _threads(),
+        "processes": processes.count(),
     }
 
 
@@ -146,8 +148,11 @@ def is_begun(folder: Path) -> bool:
 
 
 def resuming(folder: Path) -> str:
-    """The command that goes on with a run."""
-    return f"stance train --resume {folder}"
+    """The command that goes on with a run, by as many processes as began it."""
+    asked = Run(folder).asked
+    began = read_json(asked).get("processes", 1) if asked.is_file() else 1
+    command = "stance" if began == 1 else f"torchrun --nproc-per-node {began} -m ukraine_stance.cli"
+    return f"{command} train --resume {folder}"
 
 
 def refuse_unfinished(folder: Path) -> None:
@@ -270,6 +275,7 @@ def _provenance(root: Path) -> dict[str, Any]:
         "processor": _processor(),
         "processor_count": os.cpu_count(),
         "threads": _threads(),
+        "processes": processes.count(),
         "versions": {name: installed.get(name, "absent") for name in _LIBRARIES},
     }
 

@@ -29,6 +29,7 @@ from ukraine_stance.files import (
     write_json,
     write_text,
 )
+from ukraine_stance.models import processes
 from ukraine_stance.progress import line
 from ukraine_stance.project import Project
 from ukraine_stance.runs import Run
@@ -44,6 +45,7 @@ def train(project: Project, config: ExperimentConfig, out: Path | None = None, f
     A store that goes away later costs a warning: the run is complete and can be published again. A run that is
     interrupted or killed goes on with `resume`.
     """
+    _share_out(config)
     data = dataset.load(project, config.data)
     _check_tracking(project, config)
     folder = out or runs.new_folder(project.runs, config.name)
@@ -90,6 +92,15 @@ def _work(project: Project, run: Run, config: ExperimentConfig, data: Dataset, m
         if mirror is not None:
             tracking.fail(project, mirror, interrupted)
         raise
+
+
+def _share_out(config: ExperimentConfig) -> None:
+    """Refuse batches that several processes cannot divide, and say so where there is nothing that they could share."""
+    networks = [one for one in (config.model, *config.members) if one.family == "transformer"]
+    for one in networks:
+        processes.share(one.batch_size)
+    if processes.count() > 1 and not networks:
+        line(f"{processes.count()} processes: this model is trained by one of them, the others wait")
 
 
 def _check_tracking(project: Project, config: ExperimentConfig) -> None:

@@ -4,8 +4,10 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from ukraine_stance.config import LoadedConfig, TfidfConfig, TransformerConfig, load
+from ukraine_stance.config import LoadedConfig, TfidfConfig, TransformerConfig, load, load_any
 from ukraine_stance.errors import UserMistake
+
+REPOSITORY = Path(__file__).parents[2]
 
 TFIDF = """\
 name: floor
@@ -546,3 +548,24 @@ VALUES = [
 )
 def test_random_overrides_never_give_anything_but_a_mistake_of_the_users(given: dict[str, str], text: str) -> None:
     fails_only_as_a_mistake_of_the_users(text.encode(), [f"{key}={value}" for key, value in given.items()])
+
+
+@pytest.mark.parametrize("path", sorted((REPOSITORY / "configs").glob("*/*.yaml")), ids=lambda path: path.stem)
+def test_a_file_tells_its_kind_by_its_keys(path: Path) -> None:
+    kinds = {"train": "ExperimentConfig", "sweep": "SweepConfig", "gate": "GateConfig"}
+    assert type(load_any(path).config).__name__ == kinds[path.parent.name]
+
+
+def test_faults_of_a_file_without_a_known_key_are_those_of_an_experiment(tmp_path: Path) -> None:
+    path = tmp_path / "a.yaml"
+    path.write_text("foo: 1\n", encoding="utf-8")
+    with pytest.raises(UserMistake, match="foo: unknown key") as refused:
+        load_any(path)
+    assert "model: missing" in str(refused.value)
+
+
+def test_a_misspelt_key_of_a_sweep_is_told_in_the_words_of_a_sweep(tmp_path: Path) -> None:
+    path = tmp_path / "a.yaml"
+    path.write_text("config: x.yaml\nseed: 1\ntrils: 3\n", encoding="utf-8")
+    with pytest.raises(UserMistake, match="trils: unknown key"):
+        load_any(path)

@@ -20,9 +20,12 @@ from ukraine_stance.evaluation.agreement import (
     agree_on_parts,
     ceiling,
     disagreements,
+    of_ceiling,
     votes_of,
 )
+from ukraine_stance.evaluation.metrics import confusion, macro_f1
 from ukraine_stance.evaluation.uncertainty import Resampling
+from ukraine_stance.labels import column_of
 
 HOW = Resampling(samples=100, seed=3)
 F, A, N = "favor", "against", "neutral"
@@ -223,3 +226,33 @@ def test_disputed_statements_are_listed_in_order_with_every_vote() -> None:
         {"id": "3", "group": "3", "text": "statement 3", "a": A, "b": N, "c": None, "majority": None},
     ]
     assert disagreements(columns(a="f", b="f")).empty
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(st.tuples(LABELS, LABELS, LABELS), min_size=1, max_size=20))
+def test_a_score_beside_the_coders_is_the_one_divided_by_the_other(rows: list[tuple[str, str, str]]) -> None:
+    data = coded(*({"a": first, "b": second} for first, second, _ in rows))
+    gold = np.array([column_of(first) for first, _, _ in rows])
+    predicted = np.array([column_of(third) for _, _, third in rows])
+    top, found = ceiling(data, HOW), of_ceiling(data, gold, predicted, HOW)
+    assert top is not None and found is not None
+    score = float(macro_f1(confusion(gold, predicted)))
+    assert found.value == pytest.approx(score / top.value if top.value else np.nan, nan_ok=True)
+    if not np.isnan(found.low):
+        assert 0 <= found.low <= found.value <= found.high
+
+
+def test_a_model_that_says_what_one_coder_says_reaches_all_of_it_for_certain() -> None:
+    rows = columns(a="fanfanfan", b="fanfanfaf")
+    labels = {"f": "favor", "a": "against", "n": "neutral"}
+    gold = np.array([column_of(labels[one]) for one in "fanfanfan"])
+    same = of_ceiling(rows, gold, gold, HOW)
+    worse = of_ceiling(rows, gold, np.zeros(9, dtype=int), HOW)
+    assert same is not None and worse is not None
+    assert same.value > 1 > worse.high and worse.low < worse.value
+
+
+def test_nothing_stands_beside_coders_where_no_two_voted() -> None:
+    gold = np.array([0, 1, 2])
+    assert of_ceiling(columns(a="fa.", b="..f"), gold, gold, HOW) is None
+    assert of_ceiling(pd.DataFrame({"id": ["1"], "group": ["1"]}), gold[:1], gold[:1], HOW) is None

@@ -4,9 +4,13 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+from ukraine_stance.corpus import dataset
+from ukraine_stance.project import Project
 
 REPOSITORY = Path(__file__).parents[2]
 STANCE = Path(sys.executable).with_name("stance")
@@ -15,14 +19,10 @@ ROUNDS = tuple(f"rounds/{number}.parquet" for number in range(5))
 
 
 @pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = tmp_path_factory.mktemp("project")
-    (root / "data" / "statements").mkdir(parents=True)
-    for path in (REPOSITORY / "data" / "statements").glob("*.jsonl"):
-        few = path.read_text(encoding="utf-8").splitlines(keepends=True)[::12]
-        (root / "data" / "statements" / path.name).write_text("".join(few), encoding="utf-8")
-    subprocess.run([str(STANCE), "data", "build", "--root", str(root)], check=True, capture_output=True)
-    return root
+def project(few_statements: Callable[..., Project], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    made = few_statements(tmp_path_factory.mktemp("project"))
+    dataset.build(made, None)
+    return made.root
 
 
 def command(project: Path, out: Path) -> list[str]:

@@ -120,9 +120,9 @@ class Nursery:
 
 
 @pytest.fixture(scope="module")
-def nursery(few_statements: Callable[[Path], Project], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nursery]:
+def nursery(few_statements: Callable[..., Project], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nursery]:
     root = tmp_path_factory.mktemp("project")
-    dataset.build(few_statements(root), None)
+    dataset.build(few_statements(root, every=6), None)
     process = subprocess.Popen(
         [sys.executable, "-c", NURSERY], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=root
     )

@@ -3,6 +3,7 @@
 import logging
 import os
 import sys
+from contextlib import nullcontext
 
 import typer
 
@@ -34,8 +35,16 @@ def main() -> None:
     # several times slower where another program wants a core too.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     logging.basicConfig(level=logging.WARNING, format="stance: %(message)s", stream=sys.stderr)
+    several = int(os.environ.get("WORLD_SIZE", "1")) > 1 and "RANK" in os.environ
+    if several:  # as torchrun and accelerate launch start them
+        os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")  # else each advises on parameters without gradient
+        from ukraine_stance.models import processes
+
+        if processes.rank():
+            sys.exit(processes.follow())
     try:
-        app()
+        with processes.leading() if several else nullcontext():
+            app()
     except StanceError as fault:
         print(fault, file=sys.stderr)
         sys.exit(fault.exit_code)

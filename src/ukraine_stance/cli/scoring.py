@@ -2,6 +2,7 @@
 
 import json
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -33,8 +34,8 @@ def score_command(
     cluster: Annotated[
         str | None,
         typer.Option(
-            metavar="auto | HOST:PORT",
-            help="Score on a Ray cluster: that started on this machine (or its processors), or that of this head.",
+            metavar="auto|HOST:PORT",
+            help="Score on the machines of a Ray cluster; auto: the one running here, or its own.",
         ),
     ] = None,
     text_column: Annotated[str, typer.Option(help="Column with the statements.")] = "text",
@@ -60,16 +61,14 @@ def score_command(
 
     Rows that cannot be scored go to OUT.rejects.jsonl (FOLDER/_rejects for parts). With `--out -` the counts are
     printed on stderr.
-
-    With --cluster this machine, one of the cluster, reads the input and writes the output; the others need this package
-    and Ray of the same versions, and no file. A job may be begun on a cluster and ended without, or the other way.
     """
     from ukraine_stance import classifier, tracking
     from ukraine_stance.errors import UserMistake
     from ukraine_stance.scoring import ScoreJob, engines, score_file
-    from ukraine_stance.scoring.cluster import scoring_on
     from ukraine_stance.scoring.streams import STANDARD, keep_rejects, output_here, source_here
 
+    if cluster and find_spec("ray") is None:
+        raise UserMistake("--cluster: Ray is not installed; pip install 'ukraine-stance[ray]'")
     if rejects and out != STANDARD:
         raise UserMistake(f"--rejects: is for --out - alone; beside {out} rejects have a name of their own")
     if out in sources and out != STANDARD:
@@ -89,8 +88,16 @@ def score_command(
         )
         # An alias is resolved to a version here, once.
         folder = tracking.model_folder(project_at(root), model)
-        loaded = engines.behind(folder, classifier.load(folder), engine)
-        summary = score_file(job, loaded, scoring_on(cluster, folder, loaded) if cluster else None)
+        plain = classifier.load(folder)
+        loaded = engines.behind(folder, plain, engine)
+        if cluster:
+            from ukraine_stance.scoring.cluster import on_cluster
+
+            chosen = loaded.model_id.removeprefix(f"{plain.model_id}+") if loaded is not plain else engines.REFERENCE
+            with on_cluster(cluster, folder, chosen) as scorer:
+                summary = score_file(job, loaded, scorer)
+        else:
+            summary = score_file(job, loaded)
         if rejects:
             keep_rejects(job, rejects)
     choice = loaded.calibration.choice

@@ -2,7 +2,7 @@
 
 from ukraine_stance.config.emission import resolved_yaml
 from ukraine_stance.config.gate import GateConfig
-from ukraine_stance.config.loading import LoadedConfig, load, load_gate, load_sweep, show
+from ukraine_stance.config.loading import LoadedConfig, load, load_any, load_gate, load_sweep, show
 from ukraine_stance.config.schema import (
     AbstentionConfig,
     DataConfig,
@@ -36,6 +36,7 @@ __all__ = [
     "TransformerConfig",
     "json_schema",
     "load",
+    "load_any",
     "load_gate",
     "load_sweep",
     "resolved_yaml",

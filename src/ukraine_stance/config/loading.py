@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Generic
+from typing import Any, Generic
 
 from ukraine_stance.config import overrides as override
 from ukraine_stance.config.emission import annotated_yaml, leaves
 from ukraine_stance.config.faults import Plain, dotted, mistake
 from ukraine_stance.config.gate import GATE, GateConfig
-from ukraine_stance.config.schema import EXPERIMENT, ExperimentConfig, Layout, Schema, Section
+from ukraine_stance.config.schema import EXPERIMENT, AnyLayout, ExperimentConfig, Layout, Schema, Section
 from ukraine_stance.config.sweep import SWEEP, SweepConfig
 from ukraine_stance.config.validation import validate
 from ukraine_stance.config.yaml_source import Document, read
@@ -45,6 +45,13 @@ def load_gate(path: Path, overrides: Sequence[str] = ()) -> LoadedConfig[GateCon
 def load_sweep(path: Path, overrides: Sequence[str] = ()) -> LoadedConfig[SweepConfig]:
     """Read what a sweep tries, as `load` reads an experiment."""
     return _load(SWEEP, path, overrides)
+
+
+def load_any(path: Path, overrides: Sequence[str] = ()) -> LoadedConfig[Any]:
+    """Read a config of any kind: the one that knows most of the file's keys, an experiment where none does."""
+    keys = set(read(path).data or ())
+    kinds: tuple[AnyLayout, ...] = (EXPERIMENT, GATE, SWEEP)
+    return _load(max(kinds, key=lambda layout: len(keys & layout.schema.model_fields.keys())), path, overrides)
 
 
 def show(loaded: LoadedConfig[Schema]) -> str:

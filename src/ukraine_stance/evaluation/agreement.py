@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from itertools import combinations, permutations
+from math import inf
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,7 @@ from ukraine_stance.errors import UserMistake
 from ukraine_stance.evaluation.metrics import Metric, macro_f1
 from ukraine_stance.evaluation.uncertainty import SIGNED, Estimate, Resampling, from_group_counts, plain_estimate
 from ukraine_stance.labels import ORDER, column_of
-from ukraine_stance.models.protocol import FloatArray
+from ukraine_stance.models.protocol import FloatArray, IntArray
 from ukraine_stance.tables import listed
 
 _COLUMNS = ("id", "group", "text", "majority")
@@ -124,9 +125,7 @@ def agree(part: str, rows: pd.DataFrame, how: Resampling, adjudicators: set[str]
     adjudicators are known by these rows alone unless given. Raises UserMistake, naming the row, where votes cannot be
     read.
     """
-    votes = votes_of(rows)
-    adjudicators = adjudicators_of(votes) if adjudicators is None else adjudicators & set().union(*votes)
-    votes = [{coder: label for coder, label in one.items() if coder not in adjudicators} for one in votes]
+    votes, adjudicators = _of_coders(votes_of(rows), adjudicators)
     told = [(one, group) for one, group in zip(votes, rows["group"].astype(str), strict=True) if len(one) > 1]
     if not told:
         return None
@@ -170,6 +169,23 @@ def ceiling(rows: pd.DataFrame, how: Resampling) -> Estimate | None:
     """
     found = agree("", rows, how) if "votes" in rows else None
     return found.estimates["ceiling_macro_f1"] if found else None
+
+
+def of_ceiling(rows: pd.DataFrame, gold: IntArray, predicted: IntArray, how: Resampling) -> Estimate | None:
+    """A model's macro-F1 on all rows divided by `ceiling`, both of the same resampled groups; None where that is None.
+
+    gold and predicted are (n,) column indices, row by row. It may be above 1: gold is what all coders made together.
+    """
+    if "votes" not in rows:
+        return None
+    votes, _ = _of_coders(votes_of(rows), None)
+    if all(len(one) < 2 for one in votes):
+        return None
+    coders = np.stack([_against_rest(one) for one in votes])
+    model = np.zeros_like(coders)
+    model[np.arange(len(rows)), gold, predicted] = 1
+    counts = _by_group(np.stack([model, coders], axis=1), list(rows["group"].astype(str)))
+    return from_group_counts(counts, {"of_ceiling": _ratio}, how, {"of_ceiling": (0, inf)})["of_ceiling"]
 
 
 def disagreements(rows: pd.DataFrame) -> pd.DataFrame:
@@ -223,6 +239,18 @@ def _estimates(votes: Sequence[Labels], groups: Sequence[str], how: Resampling) 
     )
 
 
+def _of_coders(votes: Sequence[Labels], adjudicators: set[str] | None) -> tuple[list[Labels], set[str]]:
+    """The votes without those of adjudicators, and who these are: known by the votes alone unless given."""
+    found = adjudicators_of(votes) if adjudicators is None else adjudicators & set().union(*votes)
+    return [{coder: label for coder, label in one.items() if coder not in found} for one in votes], found
+
+
+def _ratio(pair: FloatArray) -> FloatArray:
+    """Of counts (..., 2, 3, 3): the first's macro-F1 divided by the second's."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.asarray(macro_f1(pair[..., 0, :, :]) / macro_f1(pair[..., 1, :, :]))
+
+
 def _coincidences(labels: Labels) -> FloatArray:
     counts = np.zeros((len(ORDER), len(ORDER)))
     for one, other in permutations(labels.values(), 2):
@@ -247,9 +275,10 @@ def _pair(one: str, other: str) -> FloatArray:
     return counts
 
 
-def _by_group(counts: Sequence[FloatArray], groups: Sequence[str]) -> FloatArray:
-    """Sum over the statements of each group, (g, 3, 3), in order of the groups' names."""
+def _by_group(counts: Sequence[FloatArray] | FloatArray, groups: Sequence[str]) -> FloatArray:
+    """Sum of counts (n, ...) over the statements of each group, (g, ...), in order of the groups' names."""
     names, index = np.unique(np.asarray(groups, dtype=str), return_inverse=True)
-    total = np.zeros((len(names), len(ORDER), len(ORDER)))
-    np.add.at(total, index, np.stack(counts))
+    stacked = np.stack(list(counts))
+    total = np.zeros((len(names), *stacked.shape[1:]))
+    np.add.at(total, index, stacked)
     return total

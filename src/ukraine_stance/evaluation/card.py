@@ -265,7 +265,13 @@ def _agreement_rows(judged: list[PartResult], found: Evaluation, origin: Origin)
         agreement = agree(result.part, rows, how) if "votes" in rows else None
         if agreement is not None:
             figures = [shown(agreement.estimates[name]) for name in ("alpha", "agreement", "ceiling_macro_f1")]
-            yield [result.part, f"{agreement.statements:,}", len(agreement.coders), *figures, _reached(result)]
+            yield [
+                result.part,
+                f"{agreement.statements:,}",
+                len(agreement.coders),
+                *figures,
+                shown(result.of_ceiling) if result.of_ceiling else "no votes",
+            ]
 
 
 def _figure_rows(results: list[PartResult]) -> Iterator[list[str]]:
@@ -312,14 +318,6 @@ def _provenance_rows(found: Evaluation, origin: Origin) -> Iterator[list[object]
 def _judged(found: Evaluation) -> list[PartResult]:
     """Results on parts that the model neither learned from nor was tuned on."""
     return [result for result in found.results if result.part != _TUNED_ON]
-
-
-def _reached(result: PartResult) -> str:
-    """The model's macro-F1 as a share of one coder's."""
-    if result.ceiling is None:
-        return "no votes"
-    share = result.estimates["macro_f1"].value / result.ceiling.value
-    return "undefined" if math.isnan(share) else f"{share:.2f}"
 
 
 def _taking_sides(origin: Origin) -> str:

@@ -260,9 +260,8 @@ def _metrics_table(result: PartResult, title: str) -> Table:
     for name, words in RELIABILITY_WORDS.items():
         if name in result.estimates:  # a run of an earlier version lacks them
             table.add_row(words, shown(result.estimates[name]))
-    if result.ceiling is not None:
-        reached = result.estimates["macro_f1"].value / result.ceiling.value
-        table.add_row("macro-F1 / coders'", f"{reached:.2f}" if not math.isnan(reached) else "undefined")
+    if result.of_ceiling is not None:
+        table.add_row("macro-F1 / coders'", shown(result.of_ceiling))
     for name in ("precision", "recall", "f1"):
         table.add_row(name, "", *(shown(result.estimates[f"{name}_{label}"]) for label in ORDER))
     table.add_row("gold statements", str(result.statements), *(str(result.gold_counts[label]) for label in ORDER))

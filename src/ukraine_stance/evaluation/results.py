@@ -12,7 +12,7 @@ from scipy.stats import norm
 
 from ukraine_stance.calibration import ThresholdChoice
 from ukraine_stance.classifier import PROBABILITY_COLUMNS
-from ukraine_stance.evaluation.agreement import ceiling
+from ukraine_stance.evaluation.agreement import ceiling, of_ceiling
 from ukraine_stance.evaluation.base_rate import FieldFigures
 from ukraine_stance.evaluation.behaviour import SuiteResult
 from ukraine_stance.evaluation.curves import Curves
@@ -47,7 +47,8 @@ _POWER = 0.8416
 class PartResult:
     """One model on one set of statements; confusion has gold in rows, predicted in columns, both in labels.ORDER.
 
-    ceiling is one coder's macro-F1 against the others on the same statements, None where the data holds no votes.
+    ceiling is one coder's macro-F1 against the others on the same statements, of_ceiling the model's divided by it;
+    None where the data holds no votes.
     """
 
     part: str
@@ -60,12 +61,14 @@ class PartResult:
     level: float
     notes: tuple[str, ...]
     ceiling: Estimate | None = None
+    of_ceiling: Estimate | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values for JSON; undefined figures are None."""
-        top = plain_estimate(self.ceiling) if self.ceiling else None
+        beside = {"ceiling": self.ceiling, "of_ceiling": self.of_ceiling}
+        beside_plain = {name: plain_estimate(found) if found else None for name, found in beside.items()}
         estimates = {name: plain_estimate(found) for name, found in self.estimates.items()}
-        return {**asdict(self), "ceiling": top, "estimates": estimates}
+        return {**asdict(self), **beside_plain, "estimates": estimates}
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,6 +231,7 @@ def measure(part: str, rows: pd.DataFrame, predictions: pd.DataFrame, how: Resam
         level=how.level,
         notes=_notes(part, gold, groups),
         ceiling=ceiling(rows, how),
+        of_ceiling=of_ceiling(rows, gold, predicted, how),
     )
 
 
@@ -289,9 +293,9 @@ def probabilities_of(predictions: pd.DataFrame) -> FloatArray:
 def _result_of(part: dict[str, Any]) -> PartResult:
     estimates = {name: _estimate_of(found) for name, found in part["estimates"].items()}
     rows = tuple(tuple(row) for row in part["confusion"])
-    top = part.get("ceiling")
     found = {"estimates": estimates, "confusion": rows, "notes": tuple(part["notes"])}
-    return PartResult(**{**part, **found, "ceiling": _estimate_of(top) if top else None})
+    told = {name: _estimate_of(part[name]) for name in ("ceiling", "of_ceiling") if part.get(name)}
+    return PartResult(**{**part, **found, **told})
 
 
 def _estimate_of(plain: dict[str, float | None]) -> Estimate:

@@ -58,6 +58,11 @@ def begin(workspace: Path, asked: dict[str, Any]) -> None:
         raise UserMistake(f"{workspace}: cannot go on with the training begun there ({differing}); train anew")
 
 
+def is_begun(workspace: Path) -> bool:
+    """Whether a training was begun in the workspace."""
+    return (workspace / _ASKED).is_file()
+
+
 def seal(folder: Path) -> None:
     """Declare a folder whole: its files are synced, then named in complete.json with their sizes and SHA-256."""
     files = {path.name: path for path in sorted(folder.iterdir()) if path.name != _SEAL}

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+from accelerate.data_loader import prepare_data_loader  # type: ignore[import-untyped]
 from sklearn.metrics import f1_score
 from torch.utils.data import DataLoader, Sampler
 from transformers import (
@@ -32,8 +33,9 @@ from transformers import (
 from ukraine_stance.errors import StanceError, UserMistake
 from ukraine_stance.files import read_json, sha256_file, sha256_json, write_json
 from ukraine_stance.labels import ORDER
-from ukraine_stance.models import checkpoints
-from ukraine_stance.models.network import read_network
+from ukraine_stance.models import checkpoints, processes
+from ukraine_stance.models.checkpoints import Checkpoint
+from ukraine_stance.models.network import quiet, read_network, read_tokenizer
 from ukraine_stance.models.protocol import FitReport, FloatArray, Watch
 from ukraine_stance.progress import Advance, bar
 
@@ -51,6 +53,9 @@ _REPORT = "report.json"
 _POOLED_BATCHES = 50
 _POOLS = 4
 
+# Of a row that counts for nothing, which a process without a row of a short last batch computes; PyTorch's number.
+_NO_LABEL = -100
+
 LossFunction = Callable[[Any, torch.Tensor, torch.Tensor | int | None], torch.Tensor]
 
 
@@ -61,6 +66,18 @@ class TrainingRows:
     train: Rows
     validation: Rows
     class_weights: FloatArray | None
+
+
+@dataclass(frozen=True, slots=True)
+class Training:
+    """All that a process needs to train, alone or along with others; reached is where it goes on from."""
+
+    source: Path
+    settings: "TransformerSettings"
+    rows: TrainingRows
+    bf16: bool
+    workspace: Path
+    reached: Checkpoint | None
 
 
 def finetune(
@@ -75,17 +92,20 @@ def finetune(
 
     The network returned is the one of the best epoch on validation macro-F1; watch is told each epoch's. A training
     that was begun in the workspace goes on there, to the bits that it would have had without the interruption. Raises
-    UserMistake when the checkpoint lacks weights below its head or reads fewer tokens than asked for, or the workspace
-    holds another training.
+    UserMistake when the checkpoint lacks weights below its head or reads fewer tokens than asked for, the workspace
+    holds another training, or several processes cannot share it.
     """
+    processes.share(settings.batch_size)
+    if watch is not None and processes.count() > 1:
+        raise UserMistake("a search ends trainings early, which one process alone can do: start it without torchrun")
     set_seed(settings.seed)
     network = _network(source, settings.max_tokens)
     bf16 = use_bf16(settings.precision)
     checkpoints.begin(workspace, _asked(source, settings, rows, bf16))
     finished = workspace / _FINISHED
     if not checkpoints.is_whole(finished):
-        with _deterministic(settings.reproducible == "strict"):
-            history = _train(network, settings, rows, tokenizer, bf16, workspace, watch)
+        training = Training(source, settings, rows, bf16, workspace, checkpoints.newest(workspace))
+        history = _history_of(training, network, tokenizer, watch)
         best = max(history, key=lambda entry: entry["validation_macro_f1"])
         facts = {"best_epoch": best["epoch"], "precision": _precision(bf16), "threads": torch.get_num_threads()}
         _keep_best(workspace, finished, {"history": history, "facts": facts})
@@ -94,42 +114,66 @@ def finetune(
     return _read_whole(finished), FitReport(tuple(report["history"]), tuple(report["facts"].items()))
 
 
-def _train(
+def train_along(training: Training) -> None:
+    """Do this process's part of a training that another one leads, writes down and knows the result of.
+
+    Raises UserMistake where this machine lacks the weights, or sees another folder than the leader's.
+    """
+    quiet()
+    settings = training.settings
+    if not checkpoints.is_begun(training.workspace):
+        raise UserMistake(f"{training.workspace}: not seen from here; give --out a folder that all machines share")
+    set_seed(settings.seed)
+    network = _network(training.source, settings.max_tokens)
+    _train(training, network, read_tokenizer(training.source), [])
+
+
+def _history_of(
+    training: Training,
     network: Any,  # noqa: ANN401
-    settings: "TransformerSettings",
-    rows: TrainingRows,
     tokenizer: Any,  # noqa: ANN401
-    bf16: bool,
-    workspace: Path,
     watch: Watch | None,
 ) -> list[dict[str, float]]:
-    """Train to the end from the newest whole checkpoint, else from the beginning; gives the figures of each epoch."""
-    reached = checkpoints.newest(workspace)
-    checkpoints.drop_after(workspace, reached.step if reached else 0)
+    """Train to the end from where it was reached, else from the beginning; gives the figures of each epoch."""
+    reached = training.reached
+    checkpoints.drop_after(training.workspace, reached.step if reached else 0)
     if reached and reached.ended:  # the Trainer would begin one more epoch
         return _history(TrainerState.load_from_json(str(reached.folder / "trainer_state.json")))
+    with processes.together(training):
+        return _history(_train(training, network, tokenizer, [_Bar(), *([_Watched(watch)] if watch else [])]))
+
+
+def _train(
+    training: Training,
+    network: Any,  # noqa: ANN401
+    tokenizer: Any,  # noqa: ANN401
+    callbacks: list[TrainerCallback],
+) -> TrainerState:
+    settings, rows, reached = training.settings, training.rows, training.reached
+    several = processes.count() > 1
     lengths = [len(row["input_ids"]) for row in rows.train]
     batches = LengthGroupedBatches(lengths, settings.batch_size, settings.seed)
     trainer = _Trainer(
         batches,
         model=network,
-        args=_arguments(settings, bf16, workspace),
+        args=_arguments(settings, training.bf16, training.workspace),
         data_collator=DataCollatorWithPadding(tokenizer),
-        train_dataset=rows.train,
+        train_dataset=[*rows.train, {**rows.train[0], "labels": _NO_LABEL}] if several else rows.train,
         eval_dataset=sorted(rows.validation, key=lambda row: len(row["input_ids"])),  # little padding
         compute_loss_func=weighted_loss(rows.class_weights),
         compute_metrics=_macro_f1,
         callbacks=[
             EarlyStoppingCallback(settings.patience),
             _Checkpoints(batches, settings.checkpoint_steps),
-            _Bar(),
-            *([_Watched(watch)] if watch else []),
+            *([_OwnRandomness()] if several else []),
+            *callbacks,
         ],
     )
     trainer.remove_callback(PrinterCallback)  # both print on stdout, which belongs to results
     trainer.remove_callback(ProgressCallback)
-    trainer.train(resume_from_checkpoint=str(reached.folder) if reached else None)
-    return _history(trainer.state)
+    with _deterministic(settings.reproducible == "strict"):
+        trainer.train(resume_from_checkpoint=str(reached.folder) if reached else None)
+    return trainer.state
 
 
 def _history(state: TrainerState) -> list[dict[str, float]]:
@@ -165,10 +209,12 @@ def _asked(source: Path, settings: "TransformerSettings", rows: TrainingRows, bf
     """Everything that the weights depend on: what may not change while a training is interrupted."""
     asked: dict[str, Any] = {
         "settings": asdict(settings),
-        "data": sha256_json([rows.train, rows.validation]),
+        # Row by row: written out as a whole, large data would fill the memory a second time.
+        "data": sha256_json([[sha256_json(row) for row in part] for part in (rows.train, rows.validation)]),
         "pretrained weights": {path.name: sha256_file(path) for path in sorted(source.glob("*.safetensors"))},
         "precision": _precision(bf16),
         "device": torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu",
+        "processes": processes.count(),
     }
     if settings.reproducible == "strict":
         asked["threads"] = torch.get_num_threads()
@@ -250,11 +296,10 @@ def _positions(network: Any, otherwise: int) -> int:  # noqa: ANN401
 def _arguments(settings: "TransformerSettings", bf16: bool, workspace: Path) -> TrainingArguments:
     return TrainingArguments(
         output_dir=str(workspace),
-        per_device_train_batch_size=settings.batch_size,
+        per_device_train_batch_size=processes.share(settings.batch_size),
         per_device_eval_batch_size=4 * settings.batch_size,
         num_train_epochs=settings.epochs,
         learning_rate=settings.learning_rate,
-        train_sampling_strategy="group_by_length",  # batches of near lengths waste little on padding
         warmup_steps=settings.warmup_fraction,  # below 1 it is a fraction of all steps
         weight_decay=settings.weight_decay,
         bf16=bf16,
@@ -267,6 +312,8 @@ def _arguments(settings: "TransformerSettings", bf16: bool, workspace: Path) -> 
         logging_strategy="epoch",
         report_to="none",
         disable_tqdm=True,
+        log_level_replica="error",  # as `quiet` sets it in the first process
+        average_tokens_across_devices=True,  # the loss of a step is divided by its examples in all processes
         dataloader_pin_memory=torch.cuda.is_available(),
         seed=settings.seed,
         data_seed=settings.seed,
@@ -341,6 +388,24 @@ class LengthGroupedBatches(Sampler[list[int]]):
             yield batches[number].tolist()
 
 
+class ShareOfBatches(Sampler[list[int]]):
+    """The part of each batch that one of several processes computes; all of it where there is one.
+
+    Every so-many-th row is taken: rows stand by length in a batch, and so the parts are alike. A part of a short batch
+    may be empty, and then is the one row number `nothing`.
+    """
+
+    def __init__(self, batches: LengthGroupedBatches, rank: int, count: int, nothing: int) -> None:
+        self._batches, self._rank, self._count, self._nothing = batches, rank, count, nothing
+
+    def __len__(self) -> int:
+        return len(self._batches)
+
+    def __iter__(self) -> Iterator[list[int]]:
+        for batch in self._batches:
+            yield batch[self._rank :: self._count] or [self._nothing]
+
+
 class _Trainer(Trainer):
     """The Trainer on batches of ours, in the order that they come."""
 
@@ -351,10 +416,34 @@ class _Trainer(Trainer):
     def get_train_dataloader(self) -> DataLoader[Any]:
         return DataLoader(
             self.train_dataset,
-            batch_sampler=self._batches,
+            batch_sampler=ShareOfBatches(
+                self._batches, processes.rank(), processes.count(), nothing=len(self.train_dataset) - 1
+            ),
             collate_fn=self.data_collator,
             pin_memory=self.args.dataloader_pin_memory,
         )
+
+    def get_eval_dataloader(self, eval_dataset: Any = None) -> DataLoader[Any]:  # noqa: ANN401
+        """All of validation in every process, as in one alone: its figures are the same and all stop at one epoch."""
+        loader = DataLoader(self.eval_dataset, self.args.per_device_eval_batch_size, collate_fn=self.data_collator)
+        prepared: DataLoader[Any] = prepare_data_loader(loader, num_processes=1, process_index=0)
+        return prepared
+
+    def evaluation_loop(self, *arguments: Any, **named: Any) -> Any:  # noqa: ANN401
+        self.gather_function = self._own_rows
+        return super().evaluation_loop(*arguments, **named)
+
+    def _own_rows(self, values: torch.Tensor) -> torch.Tensor:
+        """What the Trainer would gather where there is one process; it repeats a last short batch to full size."""
+        state = self.accelerator.gradient_state
+        return values[: state.remainder] if state.end_of_dataloader and state.remainder > 0 else values
+
+
+class _OwnRandomness(TrainerCallback):
+    """Other random numbers in each process: the Trainer seeds all alike, and two would drop the same units."""
+
+    def on_train_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:  # noqa: ANN401
+        torch.manual_seed(args.seed + processes.rank())  # a checkpoint's random state, where one is read, comes later
 
 
 class _Checkpoints(TrainerCallback):
@@ -374,6 +463,8 @@ class _Checkpoints(TrainerCallback):
     def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:  # noqa: ANN401
         workspace = Path(args.output_dir)
         folder = checkpoints.folder_of(workspace, state.global_step)
-        (folder / "training_args.bin").unlink(missing_ok=True)  # a pickle that nobody reads
-        checkpoints.seal(folder)
-        checkpoints.drop_old(workspace, state.best_global_step)
+        processes.wait_for_all()  # each writes its random state into the folder
+        if processes.rank() == 0:
+            (folder / "training_args.bin").unlink(missing_ok=True)  # a pickle that nobody reads
+            checkpoints.seal(folder)
+            checkpoints.drop_old(workspace, state.best_global_step)

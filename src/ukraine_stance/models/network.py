@@ -1,9 +1,19 @@
 """Read networks and tokenizers from disk: safetensors alone, no code, nothing from the network, faults in one line."""
 
+import os
 from pathlib import Path
 from typing import Any
 
 from ukraine_stance.errors import UserMistake
+
+
+def quiet() -> None:
+    """Keep the library's advice and bars off stderr: they speak of our own code, not of the user's."""
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    from transformers.utils import logging
+
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
 
 
 def read_network(folder: Path, **config: Any) -> tuple[Any, list[str]]:  # noqa: ANN401 - transformers is half typed

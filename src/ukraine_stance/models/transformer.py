@@ -1,7 +1,6 @@
 """A fine-tuned transformer that reads the statement and the target as a pair."""
 
 import hashlib
-import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -13,7 +12,7 @@ from pydantic import ConfigDict
 
 from ukraine_stance.errors import UserMistake
 from ukraine_stance.labels import ORDER
-from ukraine_stance.models.network import read_network, read_tokenizer
+from ukraine_stance.models.network import quiet, read_network, read_tokenizer
 from ukraine_stance.models.occlusion import Hidden, explain_by_occlusion
 from ukraine_stance.models.protocol import (
     Explanation,
@@ -29,6 +28,9 @@ from ukraine_stance.progress import bar
 
 # Sentences of one batch have near lengths (they are sorted), so a fixed number wastes little padding.
 _PREDICT_BATCH = 32
+
+# The tokenizer's own notes on a text take several times the memory of its tokens, and go with the next ones.
+_ENCODED_TOGETHER = 1000
 
 # Statements whose words are hidden in the same batches; they too have near lengths.
 _EXPLAINED_TOGETHER = 8
@@ -75,7 +77,7 @@ class TransformerModel:
 
         What was begun in the workspace goes on there.
         """
-        _quiet()
+        quiet()
         from ukraine_stance.models import finetuning
 
         source = locate(self._settings.checkpoint, self._settings.revision, self._settings.checkpoint_sha256)
@@ -152,7 +154,7 @@ class TransformerModel:
     @classmethod
     def load(cls, folder: Path, settings: dict[str, Any]) -> Self:
         """Read what `save` wrote; a missing head or tensor is refused, never replaced by random numbers."""
-        _quiet()
+        quiet()
         import torch
 
         for name in ("config.json", "model.safetensors", "tokenizer.json"):
@@ -184,10 +186,13 @@ class TransformerModel:
         return logits
 
     def _encode(self, data: LabelledTexts) -> list[dict[str, Any]]:
-        encoded = self._tokenize(data.texts, data.targets, None, False)
-        columns = [encoded[name] for name in encoded]
-        rows = (dict(zip(encoded.keys(), values, strict=True)) for values in zip(*columns, strict=True))
-        return [{**row, "labels": int(label)} for row, label in zip(rows, data.gold, strict=True)]
+        rows: list[dict[str, Any]] = []
+        for at in range(0, len(data), _ENCODED_TOGETHER):
+            some = slice(at, at + _ENCODED_TOGETHER)
+            encoded = self._tokenize(data.texts[some], data.targets[some], None, False)
+            values = zip(*(encoded[name] for name in encoded), data.gold[some].tolist(), strict=True)
+            rows += (dict(zip((*encoded.keys(), "labels"), row, strict=True)) for row in values)
+        return rows
 
     def _tokenize(self, texts: Sequence[str], targets: Sequence[str], tensors: str | None, padding: bool) -> Any:  # noqa: ANN401
         if self._settings.target_in_input:
@@ -214,12 +219,3 @@ def balanced_class_weights(gold: np.ndarray) -> FloatArray:
     if not counts.all():
         raise ValueError("a stance has no training statement")
     return np.asarray(len(gold) / (len(ORDER) * counts), dtype=np.float64)
-
-
-def _quiet() -> None:
-    """Keep the library's advice and bars off stderr: they speak of our own code, not of the user's."""
-    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-    from transformers.utils import logging
-
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()

@@ -1,309 +1,227 @@
-"""Score on the machines of a Ray cluster: this process reads the input and commits parts, they compute.
+"""Shards scored by the machines of a Ray cluster; reading, committing and going on stay where the command was given.
 
-A worker is a Ray actor that holds the whole model on one processor (a transformer: on one GPU where the cluster has
-any) and gets whole shards. Only this process touches input and output, so that a shard that is lost with its machine
-is given to another and can neither be missed nor doubled: parts are committed here, by number. The machines need this
-package and Ray of the same versions, and no file: the model goes to them through Ray.
+Whole shards travel to workers (Ray's actors) and come back scored, so that the output is the same as from one process:
+same parts, same bytes on machines of one kind. Ray Data is not used: it cuts and orders blocks as it sees fit, and what
+is committed, hashed and gone on with here is a shard.
 """
 
-import importlib
-import socket
+import logging
+import os
 import tempfile
 import time
-from collections import deque
-from collections.abc import Generator, Iterator
+from collections import Counter, deque
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
-import numpy as np
-import numpy.typing as npt
+import ray
+from ray.exceptions import ObjectLostError, RayActorError, RaySystemError, WorkerCrashedError
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from ukraine_stance import classifier as classifiers
-from ukraine_stance.classifier import DESCRIPTION, FOLDER, StanceClassifier
+from ukraine_stance.classifier import StanceClassifier
 from ukraine_stance.errors import ServiceGone, StanceError, UserMistake
-from ukraine_stance.models.tfidf import TfidfModel
 from ukraine_stance.progress import line
 from ukraine_stance.scoring import engines
 from ukraine_stance.scoring.job import ScoreJob
-from ukraine_stance.scoring.shards import ScoredShard, Shard, ShardScorer, score_shard
-from ukraine_stance.tables import Batch, Place
+from ukraine_stance.scoring.shards import Scored, Scorer, Shard, score_shard
 
 AUTO = "auto"
 
-# Shards in a worker's hands: the next is there when one is done.
-_IN_HAND = 2
-
-# Workers that may die of one shard before it is the shard's fault, not theirs.
-_MOST_TRIES = 5
-
-# Workers that may die before they have loaded the model, none having done so.
-_MOST_FALSE_STARTS = 5
-
+# A local cluster holds a few shards at a time.
+_LOCAL_STORE = 512 * 2**20
+# While a worker computes one shard the next is on its way.
+_SHARDS_EACH = 2
 _SECONDS_BETWEEN_LOOKS = 5.0
-_SECONDS_UNTIL_SAID = 30.0
-_CONNECT_SECONDS = 5.0
+_SECONDS_WITHOUT_WORKERS = 60.0
+# A shard or machine that loses so many workers is at fault itself.
+_MOST_LOSSES = 3
 
-# Files of a model by their names in its folder; arrays, since Ray shares those with all workers of a machine.
-_Files = dict[str, npt.NDArray[np.uint8]]
-
-
-def scoring_on(address: str, folder: Path, classifier: StanceClassifier) -> ShardScorer:
-    """Scores with the classifier, which was loaded from the run `folder`, on the Ray cluster at HOST:PORT.
-
-    "auto" is the cluster that was started on this machine, else one of this machine's processors for this job alone.
-    Connects when the first shard is asked for. Raises UserMistake where Ray is not installed, the address is none, or
-    a machine has other versions or cannot load the model; ServiceGone where no cluster answers or workers keep dying.
-    """
-    ray = _ray()
-    if address != AUTO:
-        _check_answers(address)
-
-    def scored(job: ScoreJob, shards: Iterator[Shard]) -> Generator[ScoredShard, None, None]:
-        first = next(shards, None)
-        if first is None:
-            return
-        with _connected(ray, address):
-            yield from _Crew(ray, job, folder, classifier).scored(first, shards)
-
-    return scored
+_LOST = (RayActorError, ObjectLostError, WorkerCrashedError, RaySystemError)
 
 
+@dataclass(eq=False, slots=True)
 class _Worker:
-    """What runs on a machine of the cluster."""
-
-    def load(self, files: _Files, engine: str, model_id: str, versions: dict[str, str]) -> str:
-        """Take the model; the machine's name. Raises UserMistake where it would answer otherwise here."""
-        node = str(_ray().util.get_node_ip_address())
-        here = _comparable(classifiers.versions())
-        other = [f"{name} {here[name]}, not {version}" for name, version in versions.items() if here[name] != version]
-        if other:
-            raise UserMistake(f"{node}: has {'; '.join(other)}; install the same versions on every machine")
-        with tempfile.TemporaryDirectory(prefix="stance-model-") as place:
-            for name, content in files.items():
-                path = Path(place) / name
-                path.parent.mkdir(parents=True, exist_ok=True)
-                content.tofile(path)
-            try:
-                loaded = classifiers.load(Path(place))
-                self._classifier = engines.behind(Path(place), loaded, engine, streams=1)
-            except StanceError as fault:
-                raise UserMistake(f"{node}: {str(fault).replace(place, 'the model')}") from fault
-        if self._classifier.model_id != model_id:
-            raise UserMistake(f"{node}: loaded {self._classifier.model_id}, not {model_id}")
-        return node
-
-    def score(self, job: ScoreJob, number: int, place: Place, batch: Batch) -> ScoredShard:
-        """A shard as any other process would score it."""
-        return ScoredShard(number, place, *score_shard(job, batch, self._classifier))
-
-
-@dataclass(slots=True, eq=False)
-class _Hand:
-    """A worker as seen from here: its actor, its machine once it has loaded the model, and its shards in hand."""
+    """An actor that has the model, or is loading it."""
 
     actor: Any
-    node: str = ""
-    busy: int = 0
-
-
-@dataclass(slots=True, eq=False)
-class _Task:
-    """A shard whose rows stand in Ray's store on this machine."""
-
-    number: int
-    place: Place
-    batch: Any
-    hand: _Hand | None = None
-    tries: int = 0
-
-
-class _Crew:
-    """Workers, as many as the cluster has room for; those that are lost are replaced, their shards given again."""
-
-    def __init__(self, ray: Any, job: ScoreJob, folder: Path, classifier: StanceClassifier) -> None:  # noqa: ANN401
-        self._ray = ray
-        self._job = job
-        engine = engines.engine_of(classifier)
-        self._load = (
-            ray.put(_files(folder, engine)),
-            engine,
-            classifier.model_id,
-            _comparable(classifiers.versions()),
-        )
-        on_gpus = not isinstance(classifier.model, TfidfModel) and ray.cluster_resources().get("GPU", 0) >= 1
-        # Never both: they would differ in a probability's last digits.
-        self._unit = "GPU" if on_gpus else "CPU"
-        self._kind = ray.remote(num_cpus=1, num_gpus=int(on_gpus), max_restarts=0)(_Worker)
-        self._lost = tuple(
-            getattr(ray.exceptions, name)
-            for name in ("RayActorError", "ObjectLostError", "WorkerCrashedError", "NodeDiedError", "OutOfMemoryError")
-        )
-        self._starting: dict[Any, _Hand] = {}
-        self._ready: list[_Hand] = []
-        self._waiting: deque[_Task] = deque()
-        self._working: dict[Any, _Task] = {}
-        self._false_starts = 0
-        self._room, self._looked = 0, -_SECONDS_BETWEEN_LOOKS
-        self._idle_since: float | None = time.monotonic()
-
-    def scored(self, first: Shard, shards: Iterator[Shard]) -> Generator[ScoredShard, None, None]:
-        """Every shard once, in the order in which they are done."""
-        ahead: Shard | None = first
-        try:
-            while ahead or self._waiting or self._working:
-                self._look()
-                if ahead and len(self._waiting) + len(self._working) < _IN_HAND * max(self._room, 1):
-                    self._waiting.append(_Task(ahead.number, ahead.place, self._ray.put(ahead.batch)))
-                    ahead = next(shards, None)
-                    full = False
-                else:
-                    full = True
-                self._staff()
-                self._give()
-                yield from self._done(wait=full or not ahead)
-        finally:
-            for hand in [*self._ready, *self._starting.values()]:
-                self._ray.kill(hand.actor)
-
-    def _look(self) -> None:
-        """Ask how many workers the cluster has room for: machines come and go."""
-        now = time.monotonic()
-        if now - self._looked >= _SECONDS_BETWEEN_LOOKS:
-            self._room, self._looked = int(self._ray.cluster_resources().get(self._unit, 0)), now
-        if self._ready:
-            self._idle_since = None
-        elif self._idle_since is not None and now - self._idle_since > _SECONDS_UNTIL_SAID:
-            line(f"no worker has started yet: is another job using the cluster's {self._unit}s?")
-            self._idle_since = None
-
-    def _staff(self) -> None:
-        wanted = min(self._room, len(self._waiting) + len(self._working))
-        while len(self._ready) + len(self._starting) < wanted:
-            hand = _Hand(self._kind.remote())
-            self._starting[hand.actor.load.remote(*self._load)] = hand
-
-    def _give(self) -> None:
-        while self._waiting and self._ready:
-            hand = min(self._ready, key=lambda one: one.busy)
-            if hand.busy >= _IN_HAND:
-                return
-            task = self._waiting.popleft()
-            task.hand = hand
-            hand.busy += 1
-            self._working[hand.actor.score.remote(self._job, task.number, task.place, task.batch)] = task
-
-    def _done(self, wait: bool) -> Iterator[ScoredShard]:
-        pending = [*self._starting, *self._working]
-        if not pending:
-            time.sleep(1.0 if wait else 0)  # the cluster has no room at all
-            return
-        done, _ = self._ray.wait(pending, num_returns=1, timeout=1.0 if wait else 0)
-        for ref in done:
-            if ref in self._starting:
-                self._started(ref)
-            else:
-                yield from self._finished(ref)
-
-    def _started(self, ref: Any) -> None:  # noqa: ANN401
-        hand = self._starting.pop(ref)
-        try:
-            hand.node = self._got(ref)
-        except self._lost as fault:
-            self._false_starts += 1
-            if not self._ready and self._false_starts >= _MOST_FALSE_STARTS:
-                raise ServiceGone(
-                    f"workers of the cluster die before they have loaded the model: {_said(fault)}"
-                ) from fault
-            return
-        self._ready.append(hand)
-
-    def _finished(self, ref: Any) -> Iterator[ScoredShard]:  # noqa: ANN401
-        task = self._working.pop(ref)
-        hand, task.hand = task.hand, None
-        assert hand is not None
-        hand.busy -= 1
-        try:
-            scored: ScoredShard = self._got(ref)
-        except self._lost as fault:
-            self._forget(hand)
-            task.tries += 1
-            if task.tries >= _MOST_TRIES:
-                raise ServiceGone(
-                    f"{task.place}: {task.tries} workers died while they scored shard {task.number} ({_said(fault)}); "
-                    "where memory ran out, start Ray with fewer --num-cpus; the same command then goes on"
-                ) from fault
-            self._waiting.appendleft(task)
-            return
-        yield scored
-
-    def _forget(self, hand: _Hand) -> None:
-        if hand in self._ready:
-            self._ready.remove(hand)
-            self._ray.kill(hand.actor)
-            self._looked = -_SECONDS_BETWEEN_LOOKS
-            line(f"a worker on {hand.node} was lost; what it had in hand is scored by another")
-
-    def _got(self, ref: Any) -> Any:  # noqa: ANN401
-        """What a worker returned; its own errors as they were raised there."""
-        try:
-            return self._ray.get(ref)
-        except self._ray.exceptions.RayTaskError as fault:
-            raise fault.cause from fault
+    node: str
+    machine: str
 
 
 @contextmanager
-def _connected(ray: Any, address: str) -> Iterator[None]:  # noqa: ANN401
-    quiet = {"log_to_driver": False, "logging_level": "ERROR"}
+def on_cluster(address: str, folder: Path, engine: str) -> Iterator[Scorer]:
+    """A scorer on the Ray cluster at `address`; the model of `folder` is sent to its machines, behind the engine.
+
+    "auto" is the cluster that runs on this machine, else one of this machine alone, for as long as the context lasts.
+    The package must be installed on every machine. A machine that joins is put to work, and what a lost one had is
+    scored by the others. Raises ServiceGone where no cluster answers.
+    """
+    _join(address)
     try:
-        try:
-            ray.init(address=address, **quiet)
-        except ConnectionError:
-            if address != AUTO:
-                raise
-            ray.init(address="local", include_dashboard=False, **quiet)
-    except (ConnectionError, RuntimeError, ValueError) as fault:
-        raise ServiceGone(
-            f"Ray at {address} cannot be joined ({_said(fault)}); give the command on a machine of it"
-        ) from fault
-    try:
-        yield
+        files = _files(folder)
+        yield lambda job, classifier, shards: _Crew(job, classifier, files, engine).score(shards)
     finally:
         ray.shutdown()
 
 
-def _ray() -> Any:  # noqa: ANN401 - an optional library
+def _join(address: str) -> None:
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR, "configure_logging": False}
+    if "://" in address:
+        raise UserMistake(f"--cluster {address}: give HOST:PORT, on a machine of the cluster itself")
     try:
-        return importlib.import_module("ray")
-    except ImportError as fault:
-        raise UserMistake(
-            f"--cluster: needs Ray ({fault}); install the extra: pip install 'ukraine-stance[ray]'"
-        ) from fault
+        ray.init(address=address, **quiet)
+    except (ConnectionError, ValueError, RuntimeError, TimeoutError) as fault:
+        if address != AUTO:
+            raise ServiceGone(f"--cluster {address}: no Ray cluster answers there ({_last_line(fault)})") from fault
+        ray.init(include_dashboard=False, object_store_memory=_LOCAL_STORE, **quiet)
 
 
-def _check_answers(address: str) -> None:
-    host, _, port = address.rpartition(":")
-    if not host or "/" in host or not port.isdecimal():
-        raise UserMistake(f"--cluster {address}: give HOST:PORT of the cluster's head (ray start names it), or auto")
-    try:
-        socket.create_connection((host, int(port)), _CONNECT_SECONDS).close()
-    except (OSError, OverflowError) as fault:
-        raise ServiceGone(
-            f"Ray at {address} does not answer ({fault}); start it with ray start, or give auto"
-        ) from fault
+def _files(folder: Path) -> dict[str, bytes]:
+    """What a model needs, by its path in the folder."""
+    kept = [folder / classifiers.DESCRIPTION]
+    for name in (classifiers.FOLDER, engines.FOLDER):
+        kept += sorted(path for path in (folder / name).rglob("*") if path.is_file())
+    return {str(path.relative_to(folder)): path.read_bytes() for path in kept}
 
 
-def _files(folder: Path, engine: str) -> _Files:
-    """What a worker loads the classifier from: no more of a run than that."""
-    wanted = [folder / DESCRIPTION, *(folder / FOLDER).rglob("*"), *engines.place_of(folder, engine).rglob("*")]
-    return {path.relative_to(folder).as_posix(): np.fromfile(path, dtype=np.uint8) for path in wanted if path.is_file()}
+class _Actor:
+    """Runs on a machine of the cluster."""
+
+    def load(self, files: dict[str, bytes], engine: str) -> str:
+        """Take the model; gives its model_id. Raises UserMistake where it cannot be used on this machine."""
+        with tempfile.TemporaryDirectory() as place:
+            folder = Path(place)
+            for name, content in files.items():
+                (folder / name).parent.mkdir(parents=True, exist_ok=True)
+                (folder / name).write_bytes(content)
+            self._classifier = engines.behind(folder, classifiers.load(folder), engine)
+        return self._classifier.model_id
+
+    def score(self, job: ScoreJob, shard: Shard) -> Scored:
+        """Score one shard."""
+        return score_shard(job, self._classifier, shard)
 
 
-def _comparable(versions: dict[str, str]) -> dict[str, str]:
-    """Without what tells a build for GPUs (`+cu130`) from one without."""
-    return {name: version.partition("+")[0] for name, version in versions.items()}
+class _Crew:
+    """The workers: hired on every machine that can take them, given shards, and replaced where they are lost."""
+
+    def __init__(self, job: ScoreJob, classifier: StanceClassifier, files: dict[str, bytes], engine: str) -> None:
+        self._job, self._model_id = job, classifier.model_id
+        # TF-IDF computes on one core, a network on all of a machine's, or on a GPU.
+        self._one_a_core = classifier.model.family == "tfidf"
+        self._files, self._engine = ray.put(files), engine
+        self._workers: list[_Worker] = []
+        self._idle: deque[_Worker] = deque()
+        self._flying: dict[Any, tuple[_Worker, Shard | None]] = {}  # None while the worker loads the model
+        self._again: deque[Shard] = deque()
+        self._faults: Counter[str] = Counter()
+        self._losses: Counter[int] = Counter()
+        self._looked = -_SECONDS_BETWEEN_LOOKS
+        self._alone_since = time.monotonic()
+        self._why = "none has a free processor"
+
+    def score(self, shards: Iterator[Shard]) -> Iterator[Scored]:
+        """Every shard once, in the order in which they are done."""
+        following = next(shards, None)
+        while following or self._again or any(held for _, held in self._flying.values()):
+            self._hire()
+            while self._idle and (self._again or following):
+                if self._again:
+                    self._give(self._again.popleft())
+                elif following:
+                    self._give(following)
+                    following = next(shards, None)
+            self._refuse_to_wait_for_ever()
+            if not self._flying:
+                time.sleep(0.5)
+            for reference in ray.wait(list(self._flying), timeout=1.0)[0] if self._flying else ():
+                found = self._take(reference)
+                if found is not None:
+                    yield found
+
+    def _hire(self) -> None:
+        """Start workers where machines have places for more, unless one loses them all."""
+        if time.monotonic() < self._looked + _SECONDS_BETWEEN_LOOKS:
+            return
+        self._looked = time.monotonic()
+        for node in ray.nodes():
+            name = node["NodeID"]
+            if not node["Alive"] or self._faults[name] >= _MOST_LOSSES:
+                continue
+            places, options = self._places(node["Resources"])
+            for _ in range(places - sum(worker.node == name for worker in self._workers)):
+                there = NodeAffinitySchedulingStrategy(name, soft=False)
+                actor = ray.remote(_Actor).options(scheduling_strategy=there, max_restarts=0, **options).remote()
+                self._workers.append(_Worker(actor, name, node["NodeManagerHostname"]))
+                self._flying[actor.load.remote(self._files, self._engine)] = (self._workers[-1], None)
+
+    def _places(self, has: dict[str, float]) -> tuple[int, dict[str, float]]:
+        """How many workers a machine with such resources takes, and what each of them claims."""
+        cores, cards = int(has.get("CPU", 0)), int(has.get("GPU", 0))
+        if self._one_a_core or not cores:
+            return cores, {"num_cpus": 1}
+        return (cards, {"num_cpus": cores // cards, "num_gpus": 1}) if cards else (1, {"num_cpus": cores})
+
+    def _give(self, shard: Shard) -> None:
+        worker = self._idle.popleft()
+        self._flying[worker.actor.score.remote(self._job, shard)] = (worker, shard)
+
+    def _take(self, reference: Any) -> Scored | None:  # noqa: ANN401
+        """What a worker has done: a scored shard, or None where it has loaded the model or is lost."""
+        worker, held = self._flying.pop(reference)
+        try:
+            found = ray.get(reference)
+        except _LOST as fault:
+            self._lose(worker, fault)
+            if held is not None:
+                self._score_again(held, worker, fault)
+            return None
+        except StanceError as fault:
+            said = getattr(fault, "cause", fault)  # Ray's own text is a page
+            if held is not None:
+                raise said from None
+            line(f"warning: {worker.machine} is left out: {said}")
+            self._lose(worker, said)
+            self._faults[worker.node] = _MOST_LOSSES
+            return None
+        if held is not None:
+            self._idle.append(worker)
+            return cast("Scored", found)
+        if found != self._model_id:
+            raise StanceError(f"{worker.machine}: has the model {found}, not {self._model_id}")
+        self._idle.extend([worker] * _SHARDS_EACH)
+        return None
+
+    def _lose(self, worker: _Worker, why: BaseException) -> None:
+        if worker in self._workers:  # it may have held two shards
+            self._workers.remove(worker)
+            self._idle = deque(one for one in self._idle if one is not worker)
+            self._faults[worker.node] += 1
+            self._why = _last_line(why)
+            ray.kill(worker.actor)
+
+    def _score_again(self, shard: Shard, worker: _Worker, why: BaseException) -> None:
+        self._losses[shard.number] += 1
+        if self._losses[shard.number] == _MOST_LOSSES:
+            raise StanceError(
+                f"shard {shard.number} took {_MOST_LOSSES} workers with it ({_last_line(why)}); has a machine too "
+                "little memory? The same command goes on"
+            ) from why
+        line(f"a worker on {worker.machine} was lost; its rows are scored by another")
+        self._again.append(shard)
+
+    def _refuse_to_wait_for_ever(self) -> None:
+        if self._workers:
+            self._alone_since = time.monotonic()
+        elif time.monotonic() > self._alone_since + _SECONDS_WITHOUT_WORKERS:
+            raise StanceError(f"no machine of the cluster can score: {self._why}; the same command goes on")
 
 
-def _said(fault: BaseException) -> str:
-    return (str(fault).splitlines() or [type(fault).__name__])[0]
+def _last_line(fault: BaseException) -> str:
+    """What an error says; of Ray's long ones the last line, which names the cause."""
+    lines = [text.strip() for text in str(getattr(fault, "cause", None) or fault).splitlines() if text.strip()]
+    return lines[-1] if lines else type(fault).__name__

@@ -1,7 +1,7 @@
 """Score files shard by shard, in bounded memory; a job that was killed goes on where it was."""
 
 from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import pyarrow as pa
@@ -10,22 +10,22 @@ import pyarrow.parquet as pq
 from ukraine_stance.classifier import StanceClassifier
 from ukraine_stance.errors import StanceError, UserMistake
 from ukraine_stance.files import saying_why_unwritten, sole_writer
-from ukraine_stance.progress import Advance, bar, line
+from ukraine_stance.progress import bar, line
 from ukraine_stance.scoring.ids import repeated_ids
 from ukraine_stance.scoring.job import FILE_COLUMN, ScoreJob
 from ukraine_stance.scoring.outputs import finished_output, write_output
 from ukraine_stance.scoring.parts import PartFolder, discard, refuse_strangers
-from ukraine_stance.scoring.shards import TARGET_COLUMN, TYPES, Shard, ShardScorer, output_schema, scoring_here
+from ukraine_stance.scoring.shards import TARGET_COLUMN, TYPES, Scorer, Shard, output_schema, score_here
 from ukraine_stance.scoring.summary import ScoreSummary
 from ukraine_stance.tables import Place, ReadOptions, SeveralSources, listed, saying_why_unread
 
 States = dict[Place, tuple[Any, ...]]
 
 
-def score_file(job: ScoreJob, classifier: StanceClassifier, scorer: ShardScorer | None = None) -> ScoreSummary:
+def score_file(job: ScoreJob, classifier: StanceClassifier, scorer: Scorer = score_here) -> ScoreSummary:
     """Write every input column and ours (OUTPUT_COLUMNS and the input's row number) to `job.out`.
 
-    scorer computes with this classifier, by default in this process; it changes no value and no byte.
+    scorer computes the shards; whoever it is, reading the input and committing what was scored stay here.
     A column `target` names what each row is asked about. Given again after it was stopped, it goes on with the shards
     that are missing; given again on the same input, model and options, it finds the output complete and does nothing.
     Raises UserMistake for an input that cannot be read, lacks the text column, has a column of ours or, for a model of
@@ -54,15 +54,20 @@ def score_file(job: ScoreJob, classifier: StanceClassifier, scorer: ShardScorer 
                 return done
             parts = PartFolder(job.parts, fingerprint)
         with _keeping(parts):
-            return _score_parts(job, source, states, parts, scorer or scoring_here(classifier))
+            return _score_parts(job, source, states, parts, classifier, scorer)
 
 
 def _score_parts(
-    job: ScoreJob, source: SeveralSources, states: States, parts: PartFolder, scorer: ShardScorer
+    job: ScoreJob,
+    source: SeveralSources,
+    states: States,
+    parts: PartFolder,
+    classifier: StanceClassifier,
+    scorer: Scorer,
 ) -> ScoreSummary:
     summary = parts.finished()
     if summary is None:
-        summary = _score_shards(job, source, states, parts, scorer)
+        summary = _score_shards(job, source, states, parts, classifier, scorer)
         with saying_why_unwritten(job.out):
             parts.finish(summary)
     elif job.is_folder:
@@ -75,45 +80,49 @@ def _score_parts(
 
 
 def _score_shards(
-    job: ScoreJob, source: SeveralSources, states: States, parts: PartFolder, scorer: ShardScorer
+    job: ScoreJob,
+    source: SeveralSources,
+    states: States,
+    parts: PartFolder,
+    classifier: StanceClassifier,
+    scorer: Scorer,
 ) -> ScoreSummary:
     schema = output_schema(source.schema, job.prefix)
     total = ScoreSummary(rows_kept=sum(part.summary.rows for part in parts))
-    with (
-        bar("scoring rows", source.total) as advance,
-        closing(scorer(job, _missing_shards(source, parts, advance))) as shards,
-    ):
-        for shard in shards:
-            _refuse_changed(shard.place, states[shard.place])
+    read: dict[int, Place] = {}
+    with bar("scoring rows", source.total) as advance:
+
+        def missing() -> Iterator[Shard]:
+            for number, (place, batch) in enumerate(source.batches(), start=1):
+                read[number] = place
+                if number not in parts:
+                    yield Shard(number, batch)
+                    continue
+                rows = len(batch.rows) + len(batch.rejects)
+                if parts[number].summary.rows != rows:
+                    raise StanceError(
+                        f"{parts[number].path}: holds {parts[number].summary.rows} rows where {rows} are read now, "
+                        "from the same input; give --force to begin anew"
+                    )
+                advance(rows)
+
+        for scored in scorer(job, classifier, missing()):
+            place = read[scored.number]
+            _refuse_changed(place, states[place])
             with saying_why_unwritten(job.out):
-                parts.commit(shard.number, shard.table, shard.rejects, shard.summary)
-            advance(shard.summary.rows)
-    if not any(True for _ in parts):
+                parts.commit(scored.number, scored.table, scored.rejects, scored.summary)
+            advance(scored.summary.rows)
+    if not read:
         with saying_why_unwritten(job.out):
             parts.commit(1, schema.empty_table(), [], ScoreSummary())
-    for part in parts:
-        total.add(part.summary)
     for place, state in states.items():
         _refuse_changed(place, state)
+    for part in parts:
+        total.add(part.summary)
     if "id" in schema.names:
         with saying_why_unwritten(job.out):
             total.ids_repeated = repeated_ids(_ids(parts), total.scored, job.parts)
     return total
-
-
-def _missing_shards(source: SeveralSources, parts: PartFolder, advance: Advance) -> Iterator[Shard]:
-    """Every shard that no part holds yet, read when it is asked for."""
-    for number, (place, batch) in enumerate(source.batches(), start=1):
-        rows = len(batch.rows) + len(batch.rejects)
-        if number not in parts:
-            yield Shard(number, place, batch)
-        elif parts[number].summary.rows == rows:
-            advance(rows)
-        else:
-            raise StanceError(
-                f"{parts[number].path}: holds {parts[number].summary.rows} rows where {rows} are read now, from "
-                "the same input; give --force to begin anew"
-            )
 
 
 def _ids(parts: PartFolder) -> Iterator[pa.ChunkedArray]:

@@ -1,9 +1,9 @@
 """One shard of rows scored: the unit that is lost or kept, the same whoever scores it and when."""
 
 import json
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from ukraine_stance.classifier import OUTPUT_COLUMNS, PROBABILITY_COLUMNS, StanceClassifier
 from ukraine_stance.scoring.job import ScoreJob
 from ukraine_stance.scoring.summary import ScoreSummary, counted
-from ukraine_stance.tables import Batch, Place, Reject, picked, values_of
+from ukraine_stance.tables import Batch, Reject, picked, values_of
 
 ROW = "input_row"
 TARGET_COLUMN = "target"
@@ -28,36 +28,33 @@ TYPES = {
 
 @dataclass(frozen=True, slots=True)
 class Shard:
-    """Rows of one file that are scored together; number, from 1, is that of the part they become."""
+    """Rows that are scored and committed together; numbers run from 1 in the order of the input."""
 
     number: int
-    place: Place
     batch: Batch
 
 
 @dataclass(frozen=True, slots=True)
-class ScoredShard:
+class Scored:
     """A shard's scored rows, its rejects in the order of their rows, and its counts."""
 
     number: int
-    place: Place
     table: pa.Table
     rejects: list[Reject]
     summary: ScoreSummary
 
 
-# Whoever computes: this process, or a cluster. Shards may come back in any order, each once.
-ShardScorer = Callable[[ScoreJob, Iterator[Shard]], Generator[ScoredShard, None, None]]
+class Scorer(Protocol):
+    """Who computes: this process, or others."""
+
+    def __call__(self, job: ScoreJob, classifier: StanceClassifier, shards: Iterator[Shard]) -> Iterator[Scored]:
+        """Every shard scored once, in any order, with the values that `score_shard` gives; shards are read as asked."""
 
 
-def scoring_here(classifier: StanceClassifier) -> ShardScorer:
-    """Scores in this process, one shard after the other."""
-
-    def scored(job: ScoreJob, shards: Iterator[Shard]) -> Generator[ScoredShard, None, None]:
-        for shard in shards:
-            yield ScoredShard(shard.number, shard.place, *score_shard(job, shard.batch, classifier))
-
-    return scored
+def score_here(job: ScoreJob, classifier: StanceClassifier, shards: Iterator[Shard]) -> Iterator[Scored]:
+    """Score one shard after the other in this process."""
+    for shard in shards:
+        yield score_shard(job, classifier, shard)
 
 
 def output_schema(schema: pa.Schema, prefix: str) -> pa.Schema:
@@ -65,13 +62,9 @@ def output_schema(schema: pa.Schema, prefix: str) -> pa.Schema:
     return pa.schema([*schema, *((f"{prefix}{name}", kind) for name, kind in TYPES.items())])
 
 
-def score_shard(
-    job: ScoreJob, batch: Batch, classifier: StanceClassifier
-) -> tuple[pa.Table, list[Reject], ScoreSummary]:
-    """Scored rows, rejects in the order of their rows, and counts.
-
-    A text that stands in it twice with the same target is scored once.
-    """
+def score_shard(job: ScoreJob, classifier: StanceClassifier, shard: Shard) -> Scored:
+    """Score the rows of one shard; a text that stands in it twice with the same target is scored once."""
+    batch = shard.batch
     texts, targets = batch.table.column(job.text_column).combine_chunks(), _targets(batch.table)
     blank = pc.fill_null(pc.equal(pc.utf8_trim_whitespace(texts), ""), True).to_numpy(zero_copy_only=False)
     unasked = ~blank & (pc.equal(targets, "").to_numpy(zero_copy_only=False) & (len(classifier.targets) > 1))
@@ -93,7 +86,7 @@ def score_shard(
     added = [columns[name] for name in TYPES]
     scored = pa.table([*table.columns, *added], schema=output_schema(table.schema, job.prefix))
     rejects.sort(key=lambda reject: reject.row)
-    return scored, rejects, counted(scored, job.prefix, rejects, texts, len(first))
+    return Scored(shard.number, scored, rejects, counted(scored, job.prefix, rejects, texts, len(first)))
 
 
 def _targets(table: pa.Table) -> pa.Array:

@@ -16,10 +16,11 @@ from ukraine_stance.scoring.engines import admission
 from ukraine_stance.scoring.engines.admission import Admission, Measuring
 from ukraine_stance.scoring.engines.building import ENGINES, REFERENCE, build, prepare, versions
 
-__all__ = ["ENGINES", "Admission", "behind", "engine_of", "export", "place_of"]
+__all__ = ["ENGINES", "FOLDER", "REFERENCE", "Admission", "behind", "export"]
 
 _AUTO = "auto"
-_FOLDER = "engines"
+# Where a run folder keeps them.
+FOLDER = "engines"
 
 # Texts that static scales are found on.
 _CALIBRATION = 512
@@ -39,7 +40,7 @@ def export(
     answers = measuring.reference(model)
     made = []
     for name in names:
-        with replacing_folder(folder / _FOLDER / name) as place:
+        with replacing_folder(folder / FOLDER / name) as place:
             # Statements for calibration: the last, made of others, are the least like the validation fold.
             prepare(name, model, texts[-_CALIBRATION:], [classifier.target] * _CALIBRATION, place)
             found = measuring.measure(build(name, model, place), name, answers, versions())
@@ -60,7 +61,7 @@ def behind(folder: Path, classifier: StanceClassifier, wanted: str, streams: int
         return classifier
     model = _transformer(classifier)
     if wanted == _AUTO:
-        usable = [found for name in ENGINES if (found := admission.read(folder / _FOLDER / name)) is not None]
+        usable = [found for name in ENGINES if (found := admission.read(folder / FOLDER / name)) is not None]
         usable = [found for found in usable if not found.faults and not _stale(found, classifier)]
         fastest = max(usable, key=lambda found: found.texts_per_second, default=None)
         if fastest is None or fastest.texts_per_second <= fastest.texts_per_second_fp32:
@@ -68,22 +69,12 @@ def behind(folder: Path, classifier: StanceClassifier, wanted: str, streams: int
         wanted = fastest.engine
     else:
         _refuse(folder, classifier, wanted)
-    engine = build(wanted, model, place_of(folder, wanted), streams)
+    engine = build(wanted, model, folder / FOLDER / wanted, streams)
     return replace(classifier, model=engine, model_id=f"{classifier.model_id}+{wanted}")
 
 
-def engine_of(classifier: StanceClassifier) -> str:
-    """The engine that `behind` put behind the classifier."""
-    return classifier.model_id.partition("+")[2] or REFERENCE
-
-
-def place_of(folder: Path, engine: str) -> Path:
-    """Where a run keeps what an engine needs beyond the model."""
-    return folder / _FOLDER / engine
-
-
 def _refuse(folder: Path, classifier: StanceClassifier, wanted: str) -> None:
-    found = admission.read(folder / _FOLDER / wanted)
+    found = admission.read(folder / FOLDER / wanted)
     remedy = f"run stance export {folder} --engine {wanted}"
     if found is None:
         raise UserMistake(f"{folder}: {wanted} was never measured for this model; {remedy}")

@@ -1,0 +1,122 @@
+"""Scoring on a real Ray cluster of nodes on this machine: the values, parts and bytes of one process."""
+
+import os
+from collections.abc import Callable, Iterator
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ukraine_stance import classifier, cli
+from ukraine_stance.calibration import Calibration
+from ukraine_stance.errors import StanceError, UserMistake
+from ukraine_stance.models import TfidfModel
+from ukraine_stance.models.protocol import LabelledTexts
+from ukraine_stance.scoring import ScoreJob, score_file
+from ukraine_stance.scoring.shards import Scored
+
+HERE = find_spec("ray") is not None
+needs_ray = pytest.mark.skipif(
+    not HERE and "STANCE_REQUIRE_ALL" not in os.environ, reason="Ray is not installed (extra ray)"
+)
+
+
+@pytest.fixture(scope="module")
+def folder(new_tfidf: Callable[..., TfidfModel], toy: LabelledTexts, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    model = new_tfidf()
+    made = tmp_path_factory.mktemp("run")
+    model.fit(toy, toy, made)
+    classifier.save(model, Calibration(2.0), {"data": {}, "seed": 1, "sha256": "0"}, made)
+    return made
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Any]:
+    """Two machines of one core each, and a head without any."""
+    from ray.cluster_utils import Cluster
+
+    os.environ |= {"RAY_worker_niceness": "0", "RAY_USAGE_STATS_ENABLED": "0"}
+    found = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
+    for _ in range(2):
+        found.add_node(num_cpus=1, object_store_memory=80 * 2**20)
+    yield found
+    found.shutdown()
+
+
+def new_job(folder: Path, out: str, shards: int = 8) -> ScoreJob:
+    source = folder / "in.csv"
+    rows = [f"{at},{'' if at % 7 == 6 else f'we will send {at} tanks'}\n" for at in range(10 * shards)]
+    source.write_text("id,text\n" + "".join(rows), encoding="utf-8")
+    return ScoreJob((str(source),), folder / out, shard_rows=10)
+
+
+def written(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@needs_ray
+def test_a_cluster_writes_what_one_process_writes_also_when_it_loses_a_machine(
+    folder: Path, cluster: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from ukraine_stance.scoring.cluster import on_cluster
+
+    loaded = classifier.load(folder)
+    score_file(new_job(tmp_path, "alone"), loaded)
+    lost = cluster.add_node(num_cpus=1, object_store_memory=80 * 2**20)
+    with on_cluster(cluster.address, folder, "torch") as scorer:
+
+        def losing(*arguments: Any) -> Iterator[Scored]:
+            for done, scored in enumerate(scorer(*arguments), start=1):
+                if done == 3:
+                    cluster.remove_node(lost, allow_graceful=False)
+                yield scored
+
+        summary = score_file(new_job(tmp_path, "together"), loaded, losing)
+        assert written(tmp_path / "together") == written(tmp_path / "alone")
+        assert summary.rows == summary.scored + summary.rejected == 80
+
+        # What was stopped on a cluster is gone on with anywhere.
+        def stopping(*arguments: Any) -> Iterator[Scored]:
+            for done, scored in enumerate(scorer(*arguments), start=1):
+                yield scored
+                if done == 3:
+                    raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            score_file(new_job(tmp_path, "stopped"), loaded, stopping)
+    summary = score_file(new_job(tmp_path, "stopped"), loaded)
+    assert summary.rows_kept == 30 and written(tmp_path / "stopped") == written(tmp_path / "alone")
+    assert "the same command goes on from there" in capsys.readouterr().err
+
+
+@needs_ray
+def test_a_machine_that_cannot_use_the_model_is_left_out_and_where_all_are_so_the_work_ends(
+    folder: Path, cluster: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from ukraine_stance.scoring import cluster as room
+
+    monkeypatch.setattr(room, "_SECONDS_WITHOUT_WORKERS", 1.0)
+    with room.on_cluster(cluster.address, folder, "torch-bf16") as scorer, pytest.raises(StanceError) as refused:
+        score_file(new_job(tmp_path, "out"), classifier.load(folder), scorer)
+    assert "no machine of the cluster can score: engines are for transformers" in str(refused.value)
+    assert capsys.readouterr().err.count("is left out: engines are for transformers") == 2
+    assert not (tmp_path / "out").exists()
+
+
+def test_without_ray_the_extra_is_named(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ukraine_stance.cli.scoring.find_spec", lambda name: None)
+    job = new_job(tmp_path, "out.csv")
+    words = ["score", *job.sources, "--model", str(folder), "--out", str(job.out), "--cluster", "auto"]
+    with pytest.raises(UserMistake, match=r"Ray is not installed; pip install 'ukraine-stance\[ray\]'"):
+        cli.app(words, standalone_mode=False)
+
+
+@needs_ray
+@pytest.mark.parametrize("address", ["ray://127.0.0.1:10001", "127.0.0.1:1"])
+def test_an_address_where_no_cluster_is_is_one_clear_line(folder: Path, address: str) -> None:
+    from ukraine_stance.scoring.cluster import on_cluster
+
+    with pytest.raises(StanceError) as refused, on_cluster(address, folder, "torch"):
+        pass
+    assert str(refused.value).startswith(f"--cluster {address}: ") and "\n" not in str(refused.value)
