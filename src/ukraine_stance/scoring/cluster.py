@@ -22,7 +22,14 @@ from typing import Any, cast
 import numpy as np
 import numpy.typing as npt
 import ray
-from ray.exceptions import ObjectLostError, OutOfMemoryError, RayActorError, RaySystemError, WorkerCrashedError
+from ray.exceptions import (
+    ObjectLostError,
+    OutOfMemoryError,
+    RayActorError,
+    RayError,
+    RaySystemError,
+    WorkerCrashedError,
+)
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from ukraine_stance import classifier as classifiers
@@ -103,15 +110,19 @@ def _ask(address: str) -> None:
 
 
 def _join(address: str) -> None:
-    quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR, "configure_logging": False}
+    logging.getLogger("ray").setLevel(logging.ERROR)
+    quiet: dict[str, Any] = {"log_to_driver": False, "configure_logging": False}
     try:
-        ray.init(address=address, **quiet)
-    except (ConnectionError, ValueError, RuntimeError, TimeoutError) as fault:
-        if address != AUTO:
-            raise ServiceGone(
-                f"--cluster {address}: cannot be joined ({_last_line(fault)}); give the command on one of its machines"
-            ) from fault
-        ray.init(address="local", include_dashboard=False, object_store_memory=_LOCAL_STORE, **quiet)
+        try:
+            ray.init(address=address, **quiet)
+        except ConnectionError:
+            if address != AUTO:
+                raise
+            ray.init(address="local", include_dashboard=False, object_store_memory=_LOCAL_STORE, **quiet)
+    except (ConnectionError, ValueError, RuntimeError, TimeoutError, RayError) as fault:
+        raise ServiceGone(
+            f"--cluster {address}: cannot be joined ({_last_line(fault)}); give the command on one of its machines"
+        ) from fault
 
 
 def _files(folder: Path, engine: str) -> _Files:
