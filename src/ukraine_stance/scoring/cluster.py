@@ -175,7 +175,8 @@ class _Crew:
         self._losses: Counter[int] = Counter()
         self._looked = -_SECONDS_BETWEEN_LOOKS
         self._alone_since = time.monotonic()
-        self._why, self._said = "none has a processor", False
+        self._say_at = time.monotonic() + _SECONDS_UNTIL_SAID
+        self._why = "none has a processor"
 
     def score(self, shards: Iterator[Shard]) -> Iterator[Scored]:
         """Every shard once, in the order in which they are done."""
@@ -278,12 +279,12 @@ class _Crew:
         self._again.append(shard)
 
     def _refuse_to_wait_for_ever(self) -> None:
-        if any(worker.has_model for worker in self._workers):
+        waits = self._workers and not any(worker.has_model for worker in self._workers)
+        if waits and time.monotonic() > self._say_at:
+            self._say_at = float("inf")
+            line("no worker has begun yet; does another job hold the cluster's processors?")
+        if self._workers:
             self._alone_since = time.monotonic()
-        elif self._workers:
-            if not self._said and time.monotonic() > self._alone_since + _SECONDS_UNTIL_SAID:
-                self._said = True
-                line("no worker has begun yet; does another job hold the cluster's processors?")
         elif time.monotonic() > self._alone_since + _SECONDS_WITHOUT_WORKERS:
             raise StanceError(f"no machine of the cluster can score: {self._why}; the same command goes on")
 
