@@ -506,12 +506,26 @@ def _send_model(client: "MlflowClient", mirror: Mirror, run: Run, registered: st
                 "weights": str(run.folder / classifier.FOLDER),
             },
             code_paths=[str(_WRAPPER.parent)],
+            signature=_signature(),
             pip_requirements=[f"{name}=={version(name).split('+')[0]}" for name in _REQUIREMENTS],
         )
     if registered:
         if not client.search_registered_models(f"name = '{registered}'"):
             client.create_registered_model(registered)
         client.create_model_version(registered, logged.model_uri, mirror.run_id, model_id=logged.model_id)
+
+
+def _signature() -> Any:  # noqa: ANN401 - MLflow's, untyped
+    """Output columns alone, from which Spark knows their types.
+
+    A schema of the input would cut off every other column, and take a number for a text.
+    """
+    from mlflow.models import ModelSignature
+    from mlflow.types import ColSpec, Schema
+
+    kinds = {"stance": "string", "confidence": "double", "truncated": "boolean", "model_id": "string"}
+    columns = [ColSpec(kinds.get(name, "double"), name) for name in classifier.OUTPUT_COLUMNS]
+    return ModelSignature(outputs=Schema(columns))
 
 
 def _flat(values: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

@@ -1,6 +1,10 @@
 """Scoring on a real Ray cluster of nodes on this machine: the values, parts and bytes of one process."""
 
 import os
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
@@ -16,6 +20,7 @@ from ukraine_stance.models.protocol import LabelledTexts
 from ukraine_stance.scoring import ScoreJob, score_file
 from ukraine_stance.scoring.shards import Scored
 
+STANCE = str(Path(sys.executable).with_name("stance"))
 HERE = find_spec("ray") is not None
 needs_ray = pytest.mark.skipif(
     not HERE and "STANCE_REQUIRE_ALL" not in os.environ, reason="Ray is not installed (extra ray)"
@@ -57,6 +62,59 @@ def written(folder: Path) -> dict[str, bytes]:
 
 @pytest.mark.slow
 @needs_ray
+def test_one_machine_as_a_cluster_writes_what_one_process_writes(folder: Path, tmp_path: Path) -> None:
+    score_file(new_job(tmp_path, "alone"), classifier.load(folder))
+    (source,) = new_job(tmp_path, "ours").sources
+    words = [STANCE, "score", source, "--model", folder, "--shard-rows", "10", "--out", tmp_path / "ours"]
+    # In a process of its own: Ray keeps what it was told of tokens for the clusters that this one joins later.
+    done = subprocess.run([*words, "--cluster", "auto"], capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("80 rows: 69 scored (")
+    assert all(line.startswith("scoring rows: ") for line in done.stderr.splitlines())
+    assert written(tmp_path / "ours") == written(tmp_path / "alone")
+
+
+@needs_ray
+def test_no_cluster_is_begun_for_what_is_done_already(folder: Path, tmp_path: Path) -> None:
+    import ray
+
+    from ukraine_stance.scoring.cluster import on_cluster
+
+    loaded = classifier.load(folder)
+    score_file(new_job(tmp_path, "out"), loaded)
+    with on_cluster("auto", folder, "torch") as scorer:
+        assert score_file(new_job(tmp_path, "out"), loaded, scorer).already_done
+        assert not ray.is_initialized()
+
+
+@needs_ray
+@pytest.mark.slow
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
+def test_what_was_stopped_on_a_cluster_goes_on_without_it(
+    folder: Path, cluster: Any, tmp_path: Path, how: signal.Signals
+) -> None:
+    job = new_job(tmp_path, "stopped", shards=300)
+    words = [STANCE, "score", *job.sources, "--model", str(folder)]
+    words += ["--shard-rows", "10", "--out", str(job.out)]
+    process = subprocess.Popen([*words, "--cluster", cluster.address], stderr=subprocess.PIPE, text=True)
+    end = time.monotonic() + 120
+    while len(list(job.out.glob("part-*"))) < 3:
+        assert process.poll() is None, process.communicate()[1]
+        assert time.monotonic() < end
+        time.sleep(0.01)
+    process.send_signal(how)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == (130 if how == signal.SIGINT else -signal.SIGKILL)
+    assert ("the same command goes on from there\ninterrupted\n" in err) == (how == signal.SIGINT)
+    assert "Traceback" not in err
+    done = subprocess.run(words, capture_output=True, text=True, check=True)
+    assert "had been read and scored by a call that was stopped: kept" in done.stdout
+    loaded = classifier.load(folder)
+    score_file(new_job(tmp_path, "alone", shards=300), loaded)
+    assert written(tmp_path / "stopped") == written(tmp_path / "alone")
+
+
+@needs_ray
+@pytest.mark.slow
 def test_a_cluster_writes_what_one_process_writes_also_when_it_loses_a_machine(
     folder: Path, cluster: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -93,6 +151,25 @@ def test_a_cluster_writes_what_one_process_writes_also_when_it_loses_a_machine(
 
 @pytest.mark.slow
 @needs_ray
+@pytest.mark.slow
+def test_a_machine_with_other_versions_is_left_out(
+    folder: Path, cluster: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from ukraine_stance.scoring import cluster as room
+
+    monkeypatch.setattr(room, "_SECONDS_WITHOUT_WORKERS", 1.0)
+    loaded, here = classifier.load(folder), classifier.versions()
+    # As if they had been asked on another machine.
+    monkeypatch.setattr(classifier, "versions", lambda: here | {"scikit-learn": "1.7.0"})
+    with room.on_cluster(cluster.address, folder, "torch") as scorer, pytest.raises(StanceError) as refused:
+        score_file(new_job(tmp_path, "out"), loaded, scorer)
+    said = f"it has scikit-learn {here['scikit-learn']} for 1.7.0; install the same versions there"
+    assert said in str(refused.value)
+    assert capsys.readouterr().err.count(f"is left out: {said}") == 2
+
+
+@needs_ray
+@pytest.mark.slow
 def test_a_machine_that_cannot_use_the_model_is_left_out_and_where_all_are_so_the_work_ends(
     folder: Path, cluster: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,7 +2,8 @@
 
 Whole shards travel to workers (Ray's actors) and come back scored, so that the output is the same as from one process:
 same parts, same bytes on machines of one kind. Ray Data is not used: it cuts and orders blocks as it sees fit, and what
-is committed, hashed and gone on with here is a shard.
+is committed, hashed and gone on with here is a shard. Only this process touches input and output; the other machines
+need this package and Ray of the same versions, and no file: the model goes to them through Ray.
 """
 
 import logging
@@ -14,11 +15,21 @@ from collections import Counter, deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any, cast
 
+import numpy as np
+import numpy.typing as npt
 import ray
-from ray.exceptions import ObjectLostError, RayActorError, RaySystemError, WorkerCrashedError
+from ray.exceptions import (
+    ObjectLostError,
+    OutOfMemoryError,
+    RayActorError,
+    RayError,
+    RaySystemError,
+    WorkerCrashedError,
+)
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from ukraine_stance import classifier as classifiers
@@ -35,13 +46,21 @@ AUTO = "auto"
 _LOCAL_STORE = 512 * 2**20
 # While a worker computes one shard the next is on its way.
 _SHARDS_EACH = 2
-_SECONDS_TO_CONNECT = 10.0
 _SECONDS_BETWEEN_LOOKS = 5.0
 _SECONDS_WITHOUT_WORKERS = 60.0
 # A shard or machine that loses so many workers is at fault itself.
 _MOST_LOSSES = 3
+# Ray itself goes on asking an address where nobody answers for minutes.
+_SECONDS_TO_ANSWER = 5.0
+_SECONDS_UNTIL_SAID = 30.0
+# Streams of one process: each process costs the memory of a model and its library, and more streams than a few wait
+# for Python's lock.
+_CORES_EACH = 4
 
-_LOST = (RayActorError, ObjectLostError, WorkerCrashedError, RaySystemError)
+_LOST = (RayActorError, ObjectLostError, OutOfMemoryError, WorkerCrashedError, RaySystemError)
+
+# A model's files by their paths in its folder; Ray shares arrays with all workers of a machine.
+_Files = dict[str, npt.NDArray[np.uint8]]
 
 
 @dataclass(eq=False, slots=True)
@@ -51,67 +70,87 @@ class _Worker:
     actor: Any
     node: str
     machine: str
+    has_model: bool = False
 
 
 @contextmanager
 def on_cluster(address: str, folder: Path, engine: str) -> Iterator[Scorer]:
     """A scorer on the Ray cluster at `address`; the model of `folder` is sent to its machines, behind the engine.
 
-    "auto" is the cluster that runs on this machine, else one of this machine alone, for as long as the context lasts.
-    The package must be installed on every machine. A machine that joins is put to work, and what a lost one had is
-    scored by the others. Raises ServiceGone where no cluster answers.
+    "auto" is the cluster that runs on this machine, else one of this machine alone, for as long as the context lasts;
+    it is joined, or begun, when the first shard is scored. A machine that joins is put to work, and what a lost one had
+    is scored by the others; one with other versions of the libraries, or that cannot load the model, is left out.
+    Raises UserMistake for an address of another form, ServiceGone where no cluster answers.
     """
-    _join(address)
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    if address != AUTO:
+        _ask(address)
+
+    def scorer(job: ScoreJob, classifier: StanceClassifier, shards: Iterator[Shard]) -> Iterator[Scored]:
+        first = next(shards, None)
+        if first is not None:
+            if not ray.is_initialized():
+                _join(address)
+            yield from _Crew(job, classifier, _files(folder, engine), engine).score(chain((first,), shards))
+
     try:
-        files = _files(folder)
-        yield lambda job, classifier, shards: _Crew(job, classifier, files, engine).score(shards)
+        yield scorer
     finally:
         ray.shutdown()
 
 
-def _join(address: str) -> None:
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR, "configure_logging": False}
-    if address != AUTO:
-        _refuse_silent(address)
-    try:
-        ray.init(address=address, **quiet)
-    except ConnectionError as fault:
-        if address != AUTO:
-            raise ServiceGone(f"--cluster {address}: no Ray cluster answers there ({_last_line(fault)})") from fault
-        ray.init(include_dashboard=False, object_store_memory=_LOCAL_STORE, **quiet)
-
-
-def _refuse_silent(address: str) -> None:
-    """Raise ServiceGone where nobody listens: Ray itself would ask for minutes."""
+def _ask(address: str) -> None:
     host, _, port = address.rpartition(":")
-    if not host or not port.isdecimal() or "/" in host:
-        raise UserMistake(f"--cluster {address}: give HOST:PORT, on a machine of the cluster itself, or auto")
+    if not host or "/" in address or not port.isdecimal():
+        raise UserMistake(f"--cluster {address}: give HOST:PORT of the cluster's head (ray start says it), or auto")
     try:
-        socket.create_connection((host, int(port)), timeout=_SECONDS_TO_CONNECT).close()
+        socket.create_connection((host, int(port)), _SECONDS_TO_ANSWER).close()
     except (OSError, OverflowError) as fault:
         raise ServiceGone(f"--cluster {address}: no Ray cluster answers there ({fault})") from fault
 
 
-def _files(folder: Path) -> dict[str, bytes]:
-    """What a model needs, by its path in the folder."""
+def _join(address: str) -> None:
+    logging.getLogger("ray").setLevel(logging.ERROR)
+    quiet: dict[str, Any] = {"log_to_driver": False, "configure_logging": False}
+    try:
+        try:
+            ray.init(address=address, **quiet)
+        except ConnectionError:
+            if address != AUTO:
+                raise
+            ray.init(address="local", include_dashboard=False, object_store_memory=_LOCAL_STORE, **quiet)
+    except (ConnectionError, ValueError, RuntimeError, TimeoutError, RayError) as fault:
+        raise ServiceGone(
+            f"--cluster {address}: cannot be joined ({_last_line(fault)}); give the command on one of its machines"
+        ) from fault
+
+
+def _files(folder: Path, engine: str) -> _Files:
+    """What the model behind this engine is loaded from, and no more of the run."""
     kept = [folder / classifiers.DESCRIPTION]
-    for name in (classifiers.FOLDER, engines.FOLDER):
-        kept += sorted(path for path in (folder / name).rglob("*") if path.is_file())
-    return {str(path.relative_to(folder)): path.read_bytes() for path in kept}
+    for place in (folder / classifiers.FOLDER, folder / engines.FOLDER / engine):
+        kept += sorted(path for path in place.rglob("*") if path.is_file())
+    return {path.relative_to(folder).as_posix(): np.fromfile(path, dtype=np.uint8) for path in kept}
 
 
 class _Actor:
     """Runs on a machine of the cluster."""
 
-    def load(self, files: dict[str, bytes], engine: str) -> str:
-        """Take the model; gives its model_id. Raises UserMistake where it cannot be used on this machine."""
+    def load(self, files: _Files, engine: str, streams: int, versions: dict[str, str]) -> str:
+        """Take the model; gives its model_id. Raises UserMistake where it cannot be used on this machine.
+
+        versions are those of the libraries where the command was given: others might answer otherwise.
+        """
+        here = _comparable(classifiers.versions())
+        other = [f"{name} {here[name]} for {wanted}" for name, wanted in versions.items() if here[name] != wanted]
+        if other:
+            raise UserMistake(f"it has {', '.join(other)}; install the same versions there")
         with tempfile.TemporaryDirectory() as place:
             folder = Path(place)
             for name, content in files.items():
                 (folder / name).parent.mkdir(parents=True, exist_ok=True)
-                (folder / name).write_bytes(content)
-            self._classifier = engines.behind(folder, classifiers.load(folder), engine)
+                content.tofile(folder / name)
+            self._classifier = engines.behind(folder, classifiers.load(folder), engine, streams)
         return self._classifier.model_id
 
     def score(self, job: ScoreJob, shard: Shard) -> Scored:
@@ -122,9 +161,10 @@ class _Actor:
 class _Crew:
     """The workers: hired on every machine that can take them, given shards, and replaced where they are lost."""
 
-    def __init__(self, job: ScoreJob, classifier: StanceClassifier, files: dict[str, bytes], engine: str) -> None:
+    def __init__(self, job: ScoreJob, classifier: StanceClassifier, files: _Files, engine: str) -> None:
         self._job, self._model_id = job, classifier.model_id
-        # TF-IDF computes on one core, a network on all of a machine's, or on a GPU.
+        self._versions = _comparable(classifiers.versions())
+        # TF-IDF computes on one core, a network on a few, or on a GPU.
         self._one_a_core = classifier.model.family == "tfidf"
         self._files, self._engine = ray.put(files), engine
         self._workers: list[_Worker] = []
@@ -135,7 +175,8 @@ class _Crew:
         self._losses: Counter[int] = Counter()
         self._looked = -_SECONDS_BETWEEN_LOOKS
         self._alone_since = time.monotonic()
-        self._why = "none has a free processor"
+        self._say_at = time.monotonic() + _SECONDS_UNTIL_SAID
+        self._why = "none has a processor"
 
     def score(self, shards: Iterator[Shard]) -> Iterator[Scored]:
         """Every shard once, in the order in which they are done."""
@@ -161,23 +202,32 @@ class _Crew:
         if time.monotonic() < self._looked + _SECONDS_BETWEEN_LOOKS:
             return
         self._looked = time.monotonic()
-        for node in ray.nodes():
+        nodes = [node for node in ray.nodes() if node["Alive"]]
+        # Machines with a GPU alone where there are any: the others would differ in the last digits of a probability.
+        on_cards = not self._one_a_core and any("GPU" in node["Resources"] for node in nodes)
+        for node in nodes:
             name = node["NodeID"]
-            if not node["Alive"] or self._faults[name] >= _MOST_LOSSES:
+            if self._faults[name] >= _MOST_LOSSES or (on_cards and "GPU" not in node["Resources"]):
                 continue
             places, options = self._places(node["Resources"])
             for _ in range(places - sum(worker.node == name for worker in self._workers)):
                 there = NodeAffinitySchedulingStrategy(name, soft=False)
                 actor = ray.remote(_Actor).options(scheduling_strategy=there, max_restarts=0, **options).remote()
                 self._workers.append(_Worker(actor, name, node["NodeManagerHostname"]))
-                self._flying[actor.load.remote(self._files, self._engine)] = (self._workers[-1], None)
+                self._flying[actor.load.remote(self._files, self._engine, options["num_cpus"], self._versions)] = (
+                    self._workers[-1],
+                    None,
+                )
 
-    def _places(self, has: dict[str, float]) -> tuple[int, dict[str, float]]:
+    def _places(self, has: dict[str, float]) -> tuple[int, dict[str, int]]:
         """How many workers a machine with such resources takes, and what each of them claims."""
         cores, cards = int(has.get("CPU", 0)), int(has.get("GPU", 0))
         if self._one_a_core or not cores:
             return cores, {"num_cpus": 1}
-        return (cards, {"num_cpus": cores // cards, "num_gpus": 1}) if cards else (1, {"num_cpus": cores})
+        if cards:
+            return cards, {"num_cpus": max(1, min(cores // cards, _CORES_EACH)), "num_gpus": 1}
+        each = min(cores, _CORES_EACH)
+        return cores // each, {"num_cpus": each}
 
     def _give(self, shard: Shard) -> None:
         worker = self._idle.popleft()
@@ -206,6 +256,7 @@ class _Crew:
             return cast("Scored", found)
         if found != self._model_id:
             raise StanceError(f"{worker.machine}: has the model {found}, not {self._model_id}")
+        worker.has_model = True
         self._idle.extend([worker] * _SHARDS_EACH)
         return None
 
@@ -228,10 +279,19 @@ class _Crew:
         self._again.append(shard)
 
     def _refuse_to_wait_for_ever(self) -> None:
+        waits = self._workers and not any(worker.has_model for worker in self._workers)
+        if waits and time.monotonic() > self._say_at:
+            self._say_at = float("inf")
+            line("no worker has begun yet; does another job hold the cluster's processors?")
         if self._workers:
             self._alone_since = time.monotonic()
         elif time.monotonic() > self._alone_since + _SECONDS_WITHOUT_WORKERS:
             raise StanceError(f"no machine of the cluster can score: {self._why}; the same command goes on")
+
+
+def _comparable(versions: dict[str, str]) -> dict[str, str]:
+    """Without what tells a build for GPUs (`+cu130`) from one without."""
+    return {name: version.partition("+")[0] for name, version in versions.items()}
 
 
 def _last_line(fault: BaseException) -> str:

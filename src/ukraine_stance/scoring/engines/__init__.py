@@ -46,9 +46,10 @@ def export(
     return made
 
 
-def behind(folder: Path, classifier: StanceClassifier, wanted: str) -> StanceClassifier:
+def behind(folder: Path, classifier: StanceClassifier, wanted: str, streams: int | None = None) -> StanceClassifier:
     """The classifier with the engine wanted behind it; its model_id ends in `+ENGINE`, but for "torch" itself.
 
+    streams are the engine's threads, by default one for each processor of this process; they change no answer.
     "auto" takes the fastest that `export` admitted for this model and these versions, else the model as it is. Raises
     UserMistake where the engine wanted was never measured here or its package is missing, CheckRefused where it was
     refused.
@@ -65,7 +66,7 @@ def behind(folder: Path, classifier: StanceClassifier, wanted: str) -> StanceCla
         wanted = fastest.engine
     else:
         _refuse(folder, classifier, wanted)
-    engine = build(wanted, model, folder / FOLDER / wanted)
+    engine = build(wanted, model, folder / FOLDER / wanted, streams)
     return replace(classifier, model=engine, model_id=f"{classifier.model_id}+{wanted}")
 
 

@@ -30,8 +30,11 @@ def prepare(name: str, model: TransformerModel, folder: Path) -> None:
         write_graph(_network(model), folder)
 
 
-def build(name: str, model: TransformerModel, folder: Path) -> "StreamedTransformer":
-    """The model behind the engine. Raises UserMistake for a network that the engine cannot read."""
+def build(name: str, model: TransformerModel, folder: Path, streams: int | None = None) -> "StreamedTransformer":
+    """The model behind the engine; streams are by default as many as there are processors.
+
+    Raises UserMistake for a network that the engine cannot read.
+    """
     import torch
 
     from ukraine_stance.scoring.engines.packed import PackedBert
@@ -43,9 +46,10 @@ def build(name: str, model: TransformerModel, folder: Path) -> "StreamedTransfor
 
         if network.device.type != "cpu":
             raise UserMistake("openvino-bf16 runs on processors alone; give --engine torch-bf16 here")
-        return StreamedTransformer(model, OpenVinoForward(folder, streams_of(network.device)))
+        streams = streams or streams_of(network.device)
+        return StreamedTransformer(model, OpenVinoForward(folder, streams), streams)
     dtype = torch.bfloat16 if name == "torch-bf16" else torch.float32
-    return StreamedTransformer(model, PackedBert(network, dtype))
+    return StreamedTransformer(model, PackedBert(network, dtype), streams)
 
 
 def missing(name: str) -> str:
