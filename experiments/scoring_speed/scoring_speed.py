@@ -6,13 +6,19 @@ RUN is a finished run of MiniLM with engines from `stance export RUN`. Every way
 round after round; a round's order is that of the table. The statements are ours and cross-overs of two of ours, cut at
 the same share of their words, so that each is different and lengths are those of ours. The table has the median of the
 rounds with the smallest and largest, the speed-up over the pipeline, and labels that equal those of fp32.
+
+Below it stands the floor: how many statements a second the machine's rate of matrix products, measured here on all
+cores in each type, leaves for the operations counted, and how many the tokenizer alone takes.
 """
 
 import argparse
 import json
+import os
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -49,6 +55,7 @@ def main() -> None:
             print(rows[-1], file=sys.stderr, flush=True)
     (arguments.out / "rounds.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows))
     print(table(rows, arguments.out))
+    print(floor(arguments.run, texts[: arguments.statements]))
 
 
 def parse() -> argparse.Namespace:
@@ -126,6 +133,63 @@ def table(rows: list[dict[str, float]], out: Path) -> str:
         spread = f"{rate.median():.0f} ({rate.min():.0f}, {rate.max():.0f})"
         lines.append(f"| {way} | {spread} | {cores:.2f} | {times:.1f} | {loading:.1f} | {same:.2%} |")
     return "\n".join(lines)
+
+
+def floor(run: Path, texts: list[str]) -> str:
+    """Statements a second if nothing but the counted products, or nothing but the tokenizer, took time."""
+    model = classifier.load(run).model
+    encode = model._tokenize
+    targets = [TARGET] * len(texts)
+    began = time.perf_counter()
+    lengths = np.array([len(one.ids) for one in encode(texts, targets, None, False).encodings])
+    tokenizer = len(texts) / (time.perf_counter() - began)
+    giga = operations(model.network.config, lengths) / 1e9
+    cores = len(os.sched_getaffinity(0))
+    lines = [f"{lengths.mean():.1f} tokens and {giga:.3f} billion operations a statement; {cores} cores", ""]
+    lines += ["| alone | rate | statements/s |", "| --- | --- | --- |"]
+    for kind, rate in product_rates(cores).items():
+        lines.append(f"| products in {kind} | {rate:.0f} billion operations/s | {rate / giga:.0f} |")
+    return "\n".join([*lines, f"| tokenizer, as transformers runs it | | {tokenizer:.0f} |"])
+
+
+def operations(config, lengths) -> float:  # noqa: ANN001
+    """Multiplications and additions of the packed forward pass for one statement, on average.
+
+    The last layer is computed for the first token alone; embeddings, norms and activations are left out.
+    """
+    width, inner, heads = config.hidden_size, config.intermediate_size, config.num_attention_heads
+    tokens = lengths.astype(float)
+    layer = tokens * 2 * (4 * width**2 + 2 * width * inner) + 4 * tokens**2 * width
+    last = 2 * (4 * width**2 + 2 * width * inner) + 4 * heads * tokens * width
+    return float(((config.num_hidden_layers - 1) * layer + last).mean())
+
+
+def product_rates(cores: int) -> dict[str, float]:
+    """Billion operations a second of 1,024 tokens times the up-projection of MiniLM, a product on every core."""
+    import torch
+
+    rows, width, inner, times = 1024, 384, 1536, 100
+    ones, zeros = torch.ones(inner), torch.zeros(inner, dtype=torch.int32)
+    quantised = torch.randint(-127, 128, (inner, width), dtype=torch.int8)
+    packed = torch.ops.onednn.qlinear_prepack(quantised, [rows, width])
+    unsigned = torch.randint(0, 256, (rows, width), dtype=torch.uint8)
+    ways = {}
+    for kind in (torch.float32, torch.bfloat16):
+        given, weight = torch.randn(rows, width).to(kind), torch.randn(inner, width).to(kind)
+        ways[str(kind).removeprefix("torch.")] = partial(torch.nn.functional.linear, given, weight)
+    ways["int8, bfloat16 out"] = lambda: torch.ops.onednn.qlinear_pointwise(
+        unsigned, 1.0, 0, packed, ones, zeros, None, 1.0, 0, torch.bfloat16, "none", [], "none"
+    )
+    rates = {}
+    with ThreadPoolExecutor(cores, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+        for name, way in ways.items():
+            found = []
+            for _ in range(4):  # the first warms up
+                began = time.perf_counter()
+                list(pool.map(lambda _, way=way: [way() for _ in range(times)], range(cores)))
+                found.append(cores * times * 2 * rows * width * inner / (time.perf_counter() - began) / 1e9)
+            rates[name] = float(np.median(found[1:]))
+    return rates
 
 
 if __name__ == "__main__":

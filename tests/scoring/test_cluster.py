@@ -61,6 +61,7 @@ def written(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
+@pytest.mark.slow
 @needs_ray
 def test_one_machine_as_a_cluster_writes_what_one_process_writes(folder: Path, tmp_path: Path) -> None:
     score_file(new_job(tmp_path, "alone"), classifier.load(folder))
@@ -154,6 +155,7 @@ def test_a_machine_that_is_lost_with_shards_in_hand_loses_and_doubles_nothing(
     assert written(tmp_path / "together") == written(tmp_path / "alone")
 
 
+@pytest.mark.slow
 @needs_ray
 @pytest.mark.slow
 def test_a_machine_with_other_versions_is_left_out(
@@ -196,7 +198,7 @@ def test_without_ray_the_extra_is_named(folder: Path, tmp_path: Path, monkeypatc
 
 
 @needs_ray
-@pytest.mark.parametrize("address", ["ray://127.0.0.1:10001", "127.0.0.1:1"])
+@pytest.mark.parametrize("address", ["ray://127.0.0.1:10001", "127.0.0.1:1", "127.0.0.1", "127.0.0.1:99999"])
 def test_an_address_where_no_cluster_is_is_one_clear_line(folder: Path, address: str) -> None:
     from ukraine_stance.scoring.cluster import on_cluster
 

@@ -1,6 +1,7 @@
 import errno
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -240,3 +241,35 @@ def test_rejects_whose_part_was_never_committed_are_left_out(tmp_path: Path) -> 
     score_file(job, classifier())
     record = json.loads((job.out / "_SUCCESS").read_text())
     assert sorted(path.name for path in (job.out / "_rejects").iterdir()) == record["rejects"]
+
+
+class Failing(Counting):
+    """Fails on texts that end in one of the digits given."""
+
+    def __init__(self, digits: str) -> None:
+        super().__init__()
+        self.digits = digits
+
+    def predict(self, texts: list[str], targets: list[str]) -> Prediction:
+        if any(text[-1] in self.digits for text in texts):
+            raise IndexError("index out of range in self")
+        return super().predict(texts, targets)
+
+
+def test_a_text_that_the_model_fails_on_costs_no_other_row(tmp_path: Path) -> None:
+    model = StanceClassifier(Failing("3"), Calibration(), "failing-1")  # type: ignore[arg-type]
+    summary = score_file(new_job(tmp_path, rows=24), model)
+    assert summary.reasons == {"text is empty": 3, "the model fails on it": 2}  # 13 is empty
+    assert summary.rows == 24 == summary.scored + summary.rejected
+    rejects = [json.loads(line) for line in (tmp_path / "out.csv.rejects.jsonl").read_text().splitlines()]
+    assert [one["row"] for one in rejects] == [4, 7, 14, 21, 24]
+    scored = ds.dataset(tmp_path / "out.csv", format="csv").to_table()
+    assert scored.num_rows == 19 and "text 3" not in scored["text"].to_pylist()
+
+
+def test_a_model_that_fails_on_everything_is_no_fault_of_the_texts(tmp_path: Path) -> None:
+    model = StanceClassifier(Failing("0123456789"), Calibration(), "failing-1")  # type: ignore[arg-type]
+    job = new_job(tmp_path, rows=40)
+    with pytest.raises(IndexError, match="out of range"):
+        score_file(replace(job, shard_rows=40), model)
+    assert not job.out.exists() and not job.parts.exists()

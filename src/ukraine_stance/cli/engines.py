@@ -1,6 +1,7 @@
 """`stance export`."""
 
 import json
+import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Literal
@@ -18,7 +19,8 @@ app = typer.Typer()
 def export_command(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="Run folder of a transformer.")],
     engine: Annotated[
-        Literal["all", "torch-packed", "torch-bf16", "torch-int8"], typer.Option(help="Which engine to make.")
+        Literal["all", "torch-packed", "torch-bf16", "openvino-bf16"],
+        typer.Option(help="Which engine to make."),
     ] = "all",
     as_json: AsJson = False,
     root: Root = Path(),
@@ -35,7 +37,11 @@ def export_command(
     finished = open_finished(run)
     loaded = finished.load()
     data = dataset_of(project_at(root), loaded)
-    names = engines.ENGINES if engine == "all" else (engine,)
+    names: list[str] = [engine]
+    if engine == "all":
+        names = [name for name in engines.ENGINES if not engines.missing(name)]
+        for why in filter(None, map(engines.missing, engines.ENGINES)):
+            print(f"left out: {why}", file=sys.stderr)
     made = engines.export(run, loaded, names, tuple(data.frame["text"]), labelled(data.part("validation")))
     if as_json:
         print(json.dumps([{**asdict(one), "faults": one.faults} for one in made], indent=2))

@@ -28,7 +28,7 @@ def score_command(
         str, typer.Option(help="File of such an ending, FOLDER/ for Parquet parts, an address of either, or -.")
     ],
     engine: Annotated[
-        Literal["auto", "torch", "torch-packed", "torch-bf16", "torch-int8"],
+        Literal["auto", "torch", "torch-packed", "torch-bf16", "openvino-bf16"],
         typer.Option(help="How a transformer is computed; auto is the fastest that `stance export` admitted."),
     ] = "auto",
     cluster: Annotated[

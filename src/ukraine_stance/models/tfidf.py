@@ -18,6 +18,7 @@ from sklearn.pipeline import FeatureUnion, Pipeline
 
 from ukraine_stance.errors import UserMistake
 from ukraine_stance.labels import ORDER
+from ukraine_stance.models.characters import CharacterTfidf
 from ukraine_stance.models.contributions import explain_linear
 from ukraine_stance.models.protocol import (
     Explanation,
@@ -31,6 +32,7 @@ from ukraine_stance.models.protocol import (
 
 _FILE = "model.skops"
 _TARGETS_FILE = "targets.skops"
+_CHARACTERS = "characters"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,7 @@ class TfidfModel:
         self._settings = settings
         self._pipeline = pipeline
         self._by_target = by_target or {}
+        self._characters: CharacterTfidf | None = None
 
     def fit(
         self, train: LabelledTexts, validation: LabelledTexts, workspace: Path, watch: Watch | None = None
@@ -95,13 +98,17 @@ class TfidfModel:
         else:
             classifier.fit(matrix, train.gold)
         self._pipeline = Pipeline([("features", features), ("classifier", classifier)])
+        self._characters = None
         return FitReport(facts=(("terms", matrix.shape[1]), ("iterations", int(classifier.n_iter_.max()))))
 
     def predict(self, texts: Sequence[str], targets: Sequence[str]) -> Prediction:
         """Probabilities (n, 3); no text is ever truncated."""
         probabilities = np.zeros((len(texts), len(ORDER)))
+        if not texts:
+            return Prediction(probabilities, np.zeros(0, dtype=np.bool_))
+        features = self._terms(texts)
         for pipeline, rows in self._answering(targets):
-            probabilities[rows] = pipeline.predict_proba([texts[row] for row in rows])
+            probabilities[rows] = pipeline.named_steps["classifier"].predict_proba(features[rows])
         return Prediction(probabilities, np.zeros(len(texts), dtype=np.bool_))
 
     def explain(self, texts: Sequence[str], targets: Sequence[str], columns: Sequence[int]) -> list[Explanation]:
@@ -149,6 +156,17 @@ class TfidfModel:
             raise RuntimeError("the model is neither fitted nor loaded")
         return self._pipeline
 
+    def _terms(self, texts: Sequence[str]) -> sp.csr_matrix:
+        """What the fitted features transform the texts to (n, terms)."""
+        parts = []
+        for name, vectorizer in self._fitted.named_steps["features"].transformer_list:
+            if name == _CHARACTERS:
+                self._characters = self._characters or CharacterTfidf(vectorizer)
+                parts.append(self._characters.transform(texts))
+            else:
+                parts.append(vectorizer.transform(texts))
+        return sp.hstack(parts, format="csr")
+
     def _answering(self, targets: Sequence[str]) -> Iterator[tuple[Pipeline, IntArray]]:
         """For each set of weights that answers for some of the targets, the pipeline and the row numbers."""
         names = np.array([target if target in self._by_target else "" for target in targets], dtype=object)
@@ -166,7 +184,7 @@ class TfidfModel:
         parts = [("words", words)]
         if self._settings.char_ngrams is not None:
             chars = TfidfVectorizer(analyzer="char_wb", ngram_range=self._settings.char_ngrams, **common)
-            parts.append(("characters", chars))
+            parts.append((_CHARACTERS, chars))
         return FeatureUnion(parts)
 
     def _classifier(self) -> LogisticRegression:

@@ -1,7 +1,7 @@
 """One shard of rows scored: the unit that is lost or kept, the same whoever scores it and when."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -10,9 +10,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ukraine_stance.classifier import OUTPUT_COLUMNS, PROBABILITY_COLUMNS, StanceClassifier
+from ukraine_stance.errors import StanceError
 from ukraine_stance.scoring.job import ScoreJob
 from ukraine_stance.scoring.summary import ScoreSummary, counted
 from ukraine_stance.tables import Batch, Reject, picked, values_of
+
+# Where more texts of a shard make the model fail, it is not for the texts.
+_MOST_FAILING = 10
 
 ROW = "input_row"
 TARGET_COLUMN = "target"
@@ -63,30 +67,60 @@ def output_schema(schema: pa.Schema, prefix: str) -> pa.Schema:
 
 
 def score_shard(job: ScoreJob, classifier: StanceClassifier, shard: Shard) -> Scored:
-    """Score the rows of one shard; a text that stands in it twice with the same target is scored once."""
-    batch = shard.batch
+    """Score the rows of one shard; a text that stands in it twice with the same target is scored once.
+
+    Rows without a text, or without a target where the model needs one, are rejected, and texts that the model fails on.
+    """
+    texts = shard.batch.table.column(job.text_column).combine_chunks()
+    blank = pc.fill_null(pc.equal(pc.utf8_trim_whitespace(texts), ""), True)
+    batch = _set_aside(shard.batch, blank, f"{job.text_column} is empty")
+    if len(classifier.targets) > 1:
+        batch = _set_aside(batch, pc.equal(_targets(batch.table), ""), f"{TARGET_COLUMN} is empty")
+    return _answered(job, classifier, shard.number, batch)
+
+
+def _answered(job: ScoreJob, classifier: StanceClassifier, number: int, batch: Batch) -> Scored:
     texts, targets = batch.table.column(job.text_column).combine_chunks(), _targets(batch.table)
-    blank = pc.fill_null(pc.equal(pc.utf8_trim_whitespace(texts), ""), True).to_numpy(zero_copy_only=False)
-    unasked = ~blank & (pc.equal(targets, "").to_numpy(zero_copy_only=False) & (len(classifier.targets) > 1))
-    rows = np.asarray(batch.rows, dtype=np.int64)
-    table, rejects = batch.table, list(batch.rejects)
-    if (blank | unasked).any():
-        rejects += _empty_rejects(batch, np.flatnonzero(blank), job.text_column)
-        rejects += _empty_rejects(batch, np.flatnonzero(unasked), TARGET_COLUMN)
-        kept = np.flatnonzero(~(blank | unasked))
-        table, rows = picked(table, kept), rows[kept]
-        texts, targets = (cells.take(pa.array(kept)) for cells in (texts, targets))
     coded = pc.binary_join_element_wise(targets, texts, "\0").dictionary_encode()
-    _, first = np.unique(coded.indices.to_numpy(zero_copy_only=False), return_index=True)
+    codes = coded.indices.to_numpy(zero_copy_only=False)
+    _, first = np.unique(codes, return_index=True)
     asked = classifier.asked(targets.take(pa.array(first)).to_pylist(), len(first))
-    scores = classifier.score(texts.take(pa.array(first)).to_pylist(), asked)
-    columns: dict[str, Any] = {ROW: pa.array(rows)}
+    different = texts.take(pa.array(first)).to_pylist()
+    try:
+        scores = classifier.score(different, asked)
+    except (StanceError, MemoryError):
+        raise
+    except Exception as fault:  # whatever a tokenizer or network raises: one text must not cost the others
+        failing = pa.array(np.isin(codes, _failing(classifier, different, asked, fault)))
+        rest = _set_aside(batch, failing, f"the model fails on it ({type(fault).__name__})")
+        return _answered(job, classifier, number, rest)
+    columns: dict[str, Any] = {ROW: pa.array(np.asarray(batch.rows, dtype=np.int64))}
     for name in OUTPUT_COLUMNS:
         columns[name] = pa.array(scores[name], TYPES[name]).take(coded.indices)
     added = [columns[name] for name in TYPES]
-    scored = pa.table([*table.columns, *added], schema=output_schema(table.schema, job.prefix))
-    rejects.sort(key=lambda reject: reject.row)
-    return Scored(shard.number, scored, rejects, counted(scored, job.prefix, rejects, texts, len(first)))
+    scored = pa.table([*batch.table.columns, *added], schema=output_schema(batch.table.schema, job.prefix))
+    rejects = sorted(batch.rejects, key=lambda reject: reject.row)
+    return Scored(number, scored, rejects, counted(scored, job.prefix, rejects, texts, len(first)))
+
+
+def _failing(classifier: StanceClassifier, texts: list[str], targets: Sequence[str], fault: Exception) -> list[int]:
+    """Positions of the texts that fail alone. Raises the fault where none does, or so many that it is not the texts."""
+    found: list[int] = []
+    unsure = [range(len(texts))]
+    while unsure:
+        some = unsure.pop()
+        try:
+            classifier.score([texts[at] for at in some], [targets[at] for at in some])
+        except Exception:
+            if len(some) > 1:
+                unsure += [some[: len(some) // 2], some[len(some) // 2 :]]
+                continue
+            found.append(some[0])
+            if len(found) > _MOST_FAILING:
+                raise fault from None
+    if not found:
+        raise fault
+    return found
 
 
 def _targets(table: pa.Table) -> pa.Array:
@@ -97,10 +131,17 @@ def _targets(table: pa.Table) -> pa.Array:
     return pa.array(cells, pa.string())
 
 
-def _empty_rejects(batch: Batch, positions: np.ndarray, column: str) -> list[Reject]:
+def _set_aside(batch: Batch, faulty: pa.Array, reason: str) -> Batch:
+    """The batch with its faulty rows among the rejects."""
+    chosen = faulty.to_numpy(zero_copy_only=False)
+    if not chosen.any():
+        return batch
+    positions = np.flatnonzero(chosen)
     columns = [values_of(column) for column in picked(batch.table, positions).columns]
     rejects = []
     for at, values in zip(positions.tolist(), zip(*columns, strict=True), strict=True):
         cells = json.dumps(dict(zip(batch.table.column_names, values, strict=True)), ensure_ascii=False, default=str)
-        rejects.append(Reject(batch.rows[at], f"{column} is empty", cells.encode("utf-8"), batch.file))
-    return rejects
+        rejects.append(Reject(int(batch.rows[at]), reason, cells.encode("utf-8"), batch.file))
+    kept = np.flatnonzero(~chosen)
+    rows = np.asarray(batch.rows, dtype=np.int64)[kept].tolist()
+    return Batch(picked(batch.table, kept), rows, (*batch.rejects, *rejects), batch.file)

@@ -15,7 +15,7 @@ from ukraine_stance.errors import CheckRefused, UserMistake
 from ukraine_stance.models import TfidfModel
 from ukraine_stance.models.protocol import LabelledTexts
 from ukraine_stance.scoring import engines
-from ukraine_stance.scoring.engines import admission
+from ukraine_stance.scoring.engines import admission, building
 from ukraine_stance.scoring.engines.admission import Admission, crossed
 
 FIGURES = Admission(
@@ -23,11 +23,12 @@ FIGURES = Admission(
     macro_f1=0.604, macro_f1_fp32=0.605, batch_difference=0.01, texts_per_second=9.0, texts_per_second_fp32=3.0,
 )  # fmt: skip
 
+TORCH = ("torch-packed", "torch-bf16")
+
 
 @pytest.fixture(autouse=True)
 def fewer_texts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(admission, "TEXTS", 300)
-    monkeypatch.setattr(engines, "_CALIBRATION", 50)
 
 
 @pytest.fixture
@@ -73,14 +74,14 @@ def test_an_exported_engine_scores_under_a_name_of_its_own(
 
 def test_auto_takes_the_fastest_that_is_admitted(run: Path, loaded: StanceClassifier, toy: LabelledTexts) -> None:
     assert engines.behind(run, loaded, "auto") is loaded
-    exported(run, loaded, toy, *engines.ENGINES)
+    exported(run, loaded, toy, *TORCH)
     good = {"same_labels": 1.0, "macro_f1": 1.0, "macro_f1_fp32": 1.0, "texts_per_second_fp32": 1.0}
-    for speed, name in enumerate(engines.ENGINES, start=2):
+    for speed, name in enumerate(TORCH, start=2):
         change(run, name, **good, texts_per_second=float(speed))
-    assert engines.behind(run, loaded, "auto").model_id.endswith("+torch-int8")
-    change(run, "torch-int8", same_labels=0.5)
     assert engines.behind(run, loaded, "auto").model_id.endswith("+torch-bf16")
-    change(run, "torch-bf16", versions={"torch": "0.4"})
+    change(run, "torch-bf16", same_labels=0.5)
+    assert engines.behind(run, loaded, "auto").model_id.endswith("+torch-packed")
+    change(run, "torch-bf16", same_labels=1.0, versions={"torch": "0.4"})
     assert engines.behind(run, loaded, "auto").model_id.endswith("+torch-packed")
     change(run, "torch-packed", texts_per_second=0.5)
     assert engines.behind(run, loaded, "auto") is loaded
@@ -91,17 +92,42 @@ def test_an_engine_that_was_refused_or_is_of_something_else_is_named(
     run: Path, loaded: StanceClassifier, toy: LabelledTexts
 ) -> None:
     with pytest.raises(UserMistake, match=r"never measured .* run stance export"):
-        engines.behind(run, loaded, "torch-int8")
-    exported(run, loaded, toy, "torch-int8")
-    change(run, "torch-int8", same_labels=0.5)
+        engines.behind(run, loaded, "torch-bf16")
+    exported(run, loaded, toy, "torch-bf16")
+    change(run, "torch-bf16", same_labels=0.5)
     with pytest.raises(CheckRefused, match=r"50\.00% of 300 labels"):
-        engines.behind(run, loaded, "torch-int8")
-    change(run, "torch-int8", model_id="another")
+        engines.behind(run, loaded, "torch-bf16")
+    change(run, "torch-bf16", model_id="another")
     with pytest.raises(UserMistake, match="for the model another"):
-        engines.behind(run, loaded, "torch-int8")
-    (run / "engines" / "torch-int8" / "ranges.safetensors").write_bytes(b"other")
-    with pytest.raises(UserMistake, match=r"ranges\.safetensors: is not the file"):
-        engines.behind(run, loaded, "torch-int8")
+        engines.behind(run, loaded, "torch-bf16")
+
+
+def test_a_file_of_an_engine_that_is_not_the_one_measured_is_named(
+    run: Path, loaded: StanceClassifier, toy: LabelledTexts
+) -> None:
+    pytest.importorskip("openvino")
+    exported(run, loaded, toy, "openvino-bf16")
+    (run / "engines" / "openvino-bf16" / "graph.bin").write_bytes(b"other")
+    with pytest.raises(UserMistake, match=r"graph\.bin: is not the file"):
+        engines.behind(run, loaded, "openvino-bf16")
+
+
+def test_an_engine_whose_package_is_missing_is_named_with_its_extra_and_auto_leaves_it(
+    run: Path, loaded: StanceClassifier, toy: LabelledTexts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("openvino")
+    exported(run, loaded, toy, "openvino-bf16")
+    figures = {"same_labels": 1.0, "macro_f1": 1.0, "macro_f1_fp32": 1.0, "texts_per_second_fp32": 1.0}
+    change(run, "openvino-bf16", **figures, texts_per_second=9.0)
+    assert engines.behind(run, loaded, "auto").model_id.endswith("+openvino-bf16")
+    monkeypatch.setitem(building._PACKAGES, "openvino-bf16", "no-such-package")
+    assert engines.behind(run, loaded, "auto") is loaded
+    for attempt in (
+        lambda: engines.behind(run, loaded, "openvino-bf16"),
+        lambda: exported(run, loaded, toy, "openvino-bf16"),
+    ):
+        with pytest.raises(UserMistake, match=r"needs .* pip install 'ukraine-stance\[no-such-package\]'"):
+            attempt()
 
 
 def test_other_families_have_no_engines_and_auto_leaves_them(

@@ -9,9 +9,7 @@ from hypothesis import strategies as st
 from ukraine_stance.errors import UserMistake
 from ukraine_stance.labels import TARGET
 from ukraine_stance.models import TransformerModel
-from ukraine_stance.models.protocol import LabelledTexts
-from ukraine_stance.scoring.engines.packed import FloatingPoint, PackedBert
-from ukraine_stance.scoring.engines.static_int8 import Ranges, StaticInt8
+from ukraine_stance.scoring.engines.packed import PackedBert
 from ukraine_stance.scoring.engines.streams import StreamedTransformer, batches_of_one_length
 
 # From one token to more than the 32 that the model reads.
@@ -20,7 +18,7 @@ TARGETS = [TARGET] * len(TEXTS)
 
 
 def streamed(model: TransformerModel, dtype: torch.dtype) -> StreamedTransformer:
-    return StreamedTransformer(model, PackedBert(model.network, FloatingPoint(dtype), dtype))
+    return StreamedTransformer(model, PackedBert(model.network, dtype))
 
 
 def test_packed_fp32_gives_the_models_own_probabilities_and_cuts(deep_model: TransformerModel) -> None:
@@ -38,25 +36,11 @@ def test_bf16_is_near_and_leaves_the_model_as_it_was(deep_model: TransformerMode
     np.testing.assert_array_equal(deep_model.predict(TEXTS, TARGETS).probabilities, expected)
 
 
-def test_int8_is_near_on_what_it_was_calibrated_for(deep_model: TransformerModel, toy: LabelledTexts) -> None:
-    ranges = Ranges()
-    observed = PackedBert(deep_model.network, ranges, torch.float32)
-    expected = StreamedTransformer(deep_model, observed, streams=1).predict(toy.texts, toy.targets).probabilities
-    read = Ranges.from_tensors(ranges.as_tensors())
-    forward = PackedBert(deep_model.network, StaticInt8(read), torch.float32)
-    found = StreamedTransformer(deep_model, forward).predict(toy.texts, toy.targets).probabilities
-    assert 0 < np.abs(found - expected).max() < 0.05
-
-
-def test_a_row_alone_is_the_row_among_others(deep_model: TransformerModel, toy: LabelledTexts) -> None:
-    ranges = Ranges()
-    observed = PackedBert(deep_model.network, ranges, torch.float32)
-    StreamedTransformer(deep_model, observed, streams=1).predict(toy.texts, toy.targets)
-    forward = PackedBert(deep_model.network, StaticInt8(ranges), torch.float32)
-    for engine in (StreamedTransformer(deep_model, forward), streamed(deep_model, torch.float32)):
-        together = engine.predict(TEXTS, TARGETS).probabilities
-        alone = [engine.predict([text], [TARGET]).probabilities[0] for text in TEXTS]
-        np.testing.assert_allclose(alone, together, atol=1e-4)
+def test_a_row_alone_is_the_row_among_others(deep_model: TransformerModel) -> None:
+    engine = streamed(deep_model, torch.float32)
+    together = engine.predict(TEXTS, TARGETS).probabilities
+    alone = [engine.predict([text], [TARGET]).probabilities[0] for text in TEXTS]
+    np.testing.assert_allclose(alone, together, atol=1e-4)
 
 
 def test_no_texts_are_no_rows(deep_model: TransformerModel) -> None:

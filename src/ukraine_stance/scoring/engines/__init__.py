@@ -14,16 +14,13 @@ from ukraine_stance.models.protocol import LabelledTexts
 from ukraine_stance.models.transformer import TransformerModel
 from ukraine_stance.scoring.engines import admission
 from ukraine_stance.scoring.engines.admission import Admission, Measuring
-from ukraine_stance.scoring.engines.building import ENGINES, REFERENCE, build, prepare, versions
+from ukraine_stance.scoring.engines.building import ENGINES, REFERENCE, build, missing, prepare, versions
 
-__all__ = ["ENGINES", "FOLDER", "REFERENCE", "Admission", "behind", "export"]
+__all__ = ["ENGINES", "FOLDER", "REFERENCE", "Admission", "behind", "export", "missing"]
 
 _AUTO = "auto"
 # Where a run folder keeps them.
 FOLDER = "engines"
-
-# Texts that static scales are found on.
-_CALIBRATION = 512
 
 
 def export(
@@ -32,7 +29,7 @@ def export(
     """Make engines of the classifier in the run `folder`, measure each, and store the figures, refused ones too.
 
     statements are what the texts to compare on are made from, `held` the validation fold. Raises UserMistake where the
-    model is no transformer or has an architecture that the engines do not know.
+    model is no transformer, has an architecture that the engines do not know, or a package of the engine is missing.
     """
     model = _transformer(classifier)
     texts = admission.crossed(statements, admission.TEXTS)
@@ -41,9 +38,8 @@ def export(
     made = []
     for name in names:
         with replacing_folder(folder / FOLDER / name) as place:
-            # Statements for calibration: the last, made of others, are the least like the validation fold.
-            prepare(name, model, texts[-_CALIBRATION:], [classifier.target] * _CALIBRATION, place)
-            found = measuring.measure(build(name, model, place), name, answers, versions())
+            prepare(name, model, place)
+            found = measuring.measure(build(name, model, place), name, answers, versions(name))
             files = {path.name: sha256_file(path) for path in sorted(place.iterdir())}
             made.append(replace(found, files=files))
             admission.write(made[-1], place)
@@ -55,7 +51,8 @@ def behind(folder: Path, classifier: StanceClassifier, wanted: str, streams: int
 
     streams are the engine's threads, by default one for each processor of this process; they change no answer.
     "auto" takes the fastest that `export` admitted for this model and these versions, else the model as it is. Raises
-    UserMistake where the engine wanted was never measured here, CheckRefused where it was refused.
+    UserMistake where the engine wanted was never measured here or its package is missing, CheckRefused where it was
+    refused.
     """
     if wanted == REFERENCE or (wanted == _AUTO and not isinstance(classifier.model, TransformerModel)):
         return classifier
@@ -75,6 +72,8 @@ def behind(folder: Path, classifier: StanceClassifier, wanted: str, streams: int
 
 def _refuse(folder: Path, classifier: StanceClassifier, wanted: str) -> None:
     found = admission.read(folder / FOLDER / wanted)
+    if absent := missing(wanted):
+        raise UserMistake(absent)
     remedy = f"run stance export {folder} --engine {wanted}"
     if found is None:
         raise UserMistake(f"{folder}: {wanted} was never measured for this model; {remedy}")
@@ -88,7 +87,7 @@ def _stale(found: Admission, classifier: StanceClassifier) -> str:
     """How the figures are those of something else; empty where they hold here."""
     if found.model_id != classifier.model_id:
         return f"for the model {found.model_id}, and this is {classifier.model_id}"
-    now = versions()
+    now = versions(found.engine)
     return "" if found.versions == now else f"with {found.versions}, and here is {now}"
 
 

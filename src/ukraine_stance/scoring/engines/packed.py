@@ -9,7 +9,7 @@ keys adds one number to every score, which the softmax takes away. With six laye
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -18,24 +18,6 @@ from torch import Tensor
 from ukraine_stance.errors import UserMistake
 
 Map = Callable[[Tensor], Tensor]
-
-
-@dataclass(frozen=True, slots=True)
-class Weights:
-    """Of one linear map: weight (f, d) and bias (f,)."""
-
-    weight: Tensor
-    bias: Tensor
-
-
-class Arithmetic(Protocol):
-    """How the maps of a layer, known by its number, are computed; activations are one row a token."""
-
-    def linear(self, layer: int, place: str, weights: Weights) -> Map:
-        """The map (n, d) to (n, f) at that place of the layer."""
-
-    def feed_forward(self, layer: int, up: Weights, down: Weights) -> Map:
-        """The map (n, d) to (n, d): up, GELU, down."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +34,11 @@ class _Layer:
 class PackedBert:
     """Logits of token ids (n, length) and token types (n, length), all rows real tokens.
 
-    arithmetic computes the maps of all layers but the last; activations travel in `dtype` and the last
-    layer is fp32. Raises UserMistake for another architecture than BERT with GELU.
+    All layers but the last are computed in `dtype`, the last in fp32. Raises UserMistake for another architecture than
+    BERT with GELU.
     """
 
-    def __init__(self, network: Any, arithmetic: Arithmetic, dtype: torch.dtype) -> None:  # noqa: ANN401 - transformers' own
+    def __init__(self, network: Any, dtype: torch.dtype) -> None:  # noqa: ANN401 - transformers' own
         config = network.config
         if config.model_type != "bert" or config.hidden_act != "gelu":
             raise UserMistake(
@@ -68,9 +50,7 @@ class PackedBert:
         self._device = network.device
         self._heads = config.num_attention_heads
         self._embeddings = bert.embeddings
-        self._layers = [
-            _layer(number, layer, arithmetic, dtype) for number, layer in enumerate(bert.encoder.layer[:-1])
-        ]
+        self._layers = [_layer(layer, dtype) for layer in bert.encoder.layer[:-1]]
         self._last = bert.encoder.layer[-1]
         self._pooler = bert.pooler.dense
         self._classifier = network.classifier
@@ -115,42 +95,27 @@ class PackedBert:
         return logits
 
 
-class FloatingPoint:
-    """Linear maps in one floating-point type."""
-
-    def __init__(self, dtype: torch.dtype) -> None:
-        self._dtype = dtype
-
-    def linear(self, layer: int, place: str, weights: Weights) -> Map:
-        """The map in this type."""
-        weight, bias = weights.weight.to(self._dtype), weights.bias.to(self._dtype)
-        return lambda hidden: F.linear(hidden, weight, bias)
-
-    def feed_forward(self, layer: int, up: Weights, down: Weights) -> Map:
-        """The three steps in this type."""
-        first, second = self.linear(layer, "up", up), self.linear(layer, "down", down)
-        return lambda hidden: second(F.gelu(first(hidden)))
-
-
-def _layer(number: int, layer: Any, arithmetic: Arithmetic, dtype: torch.dtype) -> _Layer:  # noqa: ANN401
+def _layer(layer: Any, dtype: torch.dtype) -> _Layer:  # noqa: ANN401
     attention = layer.attention.self
-    parts = [_weights(part) for part in (attention.query, attention.key, attention.value)]
-    joined = Weights(torch.cat([part.weight for part in parts]), torch.cat([part.bias for part in parts]))
+    up, down = _map(dtype, layer.intermediate.dense), _map(dtype, layer.output.dense)
     return _Layer(
-        arithmetic.linear(number, "query_key_value", joined),
-        arithmetic.linear(number, "out", _weights(layer.attention.output.dense)),
-        arithmetic.feed_forward(number, _weights(layer.intermediate.dense), _weights(layer.output.dense)),
+        _map(dtype, attention.query, attention.key, attention.value),
+        _map(dtype, layer.attention.output.dense),
+        lambda hidden: down(F.gelu(up(hidden))),
         _norm(layer.attention.output.LayerNorm, dtype),
         _norm(layer.output.LayerNorm, dtype),
     )
 
 
-def _weights(part: torch.nn.Linear) -> Weights:
-    return Weights(part.weight.detach(), part.bias.detach())
+def _map(dtype: torch.dtype, *parts: torch.nn.Linear) -> Map:
+    """The linear maps in dtype, as one whose results stand side by side."""
+    weight = torch.cat([part.weight.detach() for part in parts]).to(dtype)
+    bias = torch.cat([part.bias.detach() for part in parts]).to(dtype)
+    return lambda hidden: F.linear(hidden, weight, bias)
 
 
 def _norm(norm: torch.nn.LayerNorm, dtype: torch.dtype) -> torch.nn.LayerNorm:
     """A copy in dtype; the network itself stays as it is."""
     copy = torch.nn.LayerNorm(norm.normalized_shape, norm.eps)
     copy.load_state_dict(norm.state_dict())
-    return copy.to(norm.weight.device, dtype)
+    return copy.to(norm.weight.device, dtype).requires_grad_(False)

@@ -32,7 +32,7 @@ class StreamedTransformer(TransformerModel):
     def __init__(self, model: TransformerModel, forward: Forward, streams: int | None = None) -> None:
         super().__init__(model._settings, model._network, model._tokenizer)
         self._forward = forward
-        self._streams = streams or _streams(self._network.device)
+        self._streams = streams or streams_of(self._network.device)
 
     def predict(self, texts: Sequence[str], targets: Sequence[str]) -> Prediction:
         """Probabilities (n, 3), returned in the order given."""
@@ -87,5 +87,6 @@ def batches_of_one_length(lengths: IntArray, tokens: int) -> Iterator[IntArray]:
             yield rows[at : at + together]
 
 
-def _streams(device: torch.device) -> int:
+def streams_of(device: torch.device) -> int:
+    """How many batches are computed at once: as many as this process may use cores, on a GPU one."""
     return 1 if device.type == "cuda" else len(os.sched_getaffinity(0))
