@@ -22,6 +22,7 @@ from typing import Any, cast
 import numpy as np
 import numpy.typing as npt
 import ray
+from ray._private import services
 from ray.exceptions import (
     ObjectLostError,
     OutOfMemoryError,
@@ -113,16 +114,30 @@ def _join(address: str) -> None:
     logging.getLogger("ray").setLevel(logging.ERROR)
     quiet: dict[str, Any] = {"log_to_driver": False, "configure_logging": False}
     try:
-        try:
-            ray.init(address=address, **quiet)
-        except ConnectionError:
-            if address != AUTO:
-                raise
+        found = _running_here() if address == AUTO else address
+        if found:
+            ray.init(address=found, **quiet)
+        else:
             ray.init(address="local", include_dashboard=False, object_store_memory=_LOCAL_STORE, **quiet)
     except (ConnectionError, ValueError, RuntimeError, TimeoutError, RayError) as fault:
         raise ServiceGone(
             f"--cluster {address}: cannot be joined ({_last_line(fault)}); give the command on one of its machines"
         ) from fault
+
+
+def _running_here() -> str | None:
+    """HOST:PORT of the cluster that was started on this machine, or that RAY_ADDRESS names, where one answers."""
+    try:
+        address = services.canonicalize_bootstrap_address(AUTO)
+    except ConnectionError:
+        return None
+    try:  # a head that was killed leaves its address behind, and Ray would wait for it
+        _ask(address)
+    except ServiceGone:
+        if os.environ.get("RAY_ADDRESS"):
+            raise
+        return None
+    return str(address)
 
 
 def _files(folder: Path, engine: str) -> _Files:
