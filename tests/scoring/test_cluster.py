@@ -157,7 +157,6 @@ def test_a_machine_that_is_lost_with_shards_in_hand_loses_and_doubles_nothing(
 
 @pytest.mark.slow
 @needs_ray
-@pytest.mark.slow
 def test_a_machine_with_other_versions_is_left_out(
     folder: Path, cluster: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
