@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 from collections.abc import Callable
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -235,3 +236,8 @@ def test_dropped_lines_of_an_article_are_listed_on_request(project: Path, stance
 def test_a_folder_that_is_no_model_is_one_line(project: Path, stance: Stance) -> None:
     done = stance("evaluate", "data", cwd=project)
     assert done.returncode == 2 and len(done.stderr.splitlines()) == 1 and "no model here" in done.stderr
+
+
+def test_the_version_is_the_packages(stance: Stance, tmp_path: Path) -> None:
+    done = stance("--version", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (0, f"stance {version('ukraine-stance')}\n")

@@ -4,6 +4,8 @@ import logging
 import os
 import sys
 from contextlib import nullcontext
+from importlib.metadata import version
+from typing import Annotated
 
 import typer
 
@@ -14,7 +16,6 @@ from ukraine_stance.errors import StanceError
 _INTERRUPTED = 130
 
 app = typer.Typer(
-    help="Measure stance toward support for Ukraine in news statements.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -27,6 +28,21 @@ app.add_typer(engines.app)
 app.add_typer(promotion.app)
 app.add_typer(cross_validation.app)
 app.add_typer(sweeping.app)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(f"stance {version('ukraine-stance')}")
+        raise typer.Exit
+
+
+@app.callback()
+def stance(
+    _: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """Measure stance toward support for Ukraine in news statements."""
 
 
 def main() -> None:
