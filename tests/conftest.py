@@ -29,6 +29,10 @@ from ukraine_stance.models.tfidf import TfidfSettings
 from ukraine_stance.models.transformer import TransformerSettings
 from ukraine_stance.project import Project
 
+# A shell that starts the tests in the background has them ignore Ctrl-C, and every program that they start after them.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
 REPOSITORY = Path(__file__).parents[1]
 
 _WORDS = (
