@@ -121,6 +121,7 @@ def promote(place: Place, capsys: pytest.CaptureFixture[str], monkeypatch: pytes
     return run
 
 
+@pytest.mark.slow
 def test_a_server_keeps_who_is_champion_and_why(served: Place, promote: Stance) -> None:
     code, out, err = promote("coarse")
     assert (code, err) == (0, "")

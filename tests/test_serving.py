@@ -158,6 +158,7 @@ def test_a_bad_request_is_refused_with_what_is_wrong_and_the_server_lives(
     assert served(records([{"text": TEXTS[0]}]))[0] == 200
 
 
+@pytest.mark.slow
 def test_predicting_a_file_gives_the_same_columns(logged: Path, own: StanceClassifier, tmp_path: Path) -> None:
     pd.DataFrame({"id": range(3), "text": TEXTS}).to_csv(tmp_path / "in.csv", index=False)
     words = ["models", "predict", "-m", str(logged), "--env-manager", "local", "--content-type", "csv"]

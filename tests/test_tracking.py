@@ -111,6 +111,7 @@ def test_a_dead_server_stops_a_run_before_training(
     assert time.monotonic() - started < 30
 
 
+@pytest.mark.slow
 def test_a_server_that_dies_while_training_costs_nothing(
     project: Project,
     new_server: NewServer,
@@ -166,6 +167,7 @@ def test_a_run_that_fails_is_recorded_as_failed(
     assert mlflow.MlflowClient(f"sqlite:///{project.mlflow_database}").get_run(run_id).info.status == "FAILED"
 
 
+@pytest.mark.slow
 def test_several_first_openings_of_a_store_at_once_all_succeed(tmp_path: Path) -> None:
     code = (
         "from pathlib import Path; from ukraine_stance import tracking; from ukraine_stance.project import Project; "

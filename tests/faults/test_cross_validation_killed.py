@@ -49,6 +49,7 @@ def stopped_when(project: Path, out: Path, there: str, how: signal.Signals) -> t
     return process.returncode, err
 
 
+@pytest.mark.slow
 def test_killed_again_and_again_it_ends_as_if_undisturbed(project: Path, undisturbed: Path) -> None:
     out = project / "killed"
     # While a model is saved, between two rounds, after the last.

@@ -313,6 +313,7 @@ def test_a_folder_that_is_no_run_is_not_resumed(nursery: Nursery, tmp_path: Path
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_a_killed_replacement_does_not_cost_the_run_that_it_replaces(
     nursery: Nursery, tfidf: Path, tmp_path: Path
 ) -> None:
