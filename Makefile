@@ -26,7 +26,7 @@ test: $(READY)
 	$(BIN)/python -m pytest
 
 test-all: $(READY)
-	$(BIN)/python -m pytest -m "slow or not slow" --timeout 3600
+	$(BIN)/python -m pytest -m "slow or not slow" --timeout 3600 --hypothesis-profile default
 
 check: $(READY)
 	$(BIN)/ruff check src tests experiments

@@ -19,6 +19,7 @@ from unittest.mock import patch
 
 import numpy as np
 import pytest
+from hypothesis import settings
 
 from ukraine_stance import cli
 from ukraine_stance.labels import TARGET
@@ -32,6 +33,9 @@ from ukraine_stance.project import Project
 # A shell that starts the tests in the background has them ignore Ctrl-C, and every program that they start after them.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# The same examples each time: a change is not refused for what another one did. `make test-all` draws new ones.
+settings.register_profile("same", derandomize=True)
 
 REPOSITORY = Path(__file__).parents[1]
 

@@ -252,6 +252,12 @@ def test_a_model_that_says_what_one_coder_says_reaches_all_of_it_for_certain() -
     assert same.value > 1 > worse.high and worse.low < worse.value
 
 
+def test_nothing_can_be_divided_by_coders_who_never_agree() -> None:
+    gold = np.array([column_of("favor"), column_of("against"), column_of("neutral")])
+    found = of_ceiling(columns(a="fan", b="aff"), gold, gold, HOW)
+    assert found is not None and np.isnan([found.value, found.low, found.high]).all()
+
+
 def test_nothing_stands_beside_coders_where_no_two_voted() -> None:
     gold = np.array([0, 1, 2])
     assert of_ceiling(columns(a="fa.", b="..f"), gold, gold, HOW) is None

@@ -246,9 +246,9 @@ def _of_coders(votes: Sequence[Labels], adjudicators: set[str] | None) -> tuple[
 
 
 def _ratio(pair: FloatArray) -> FloatArray:
-    """Of counts (..., 2, 3, 3): the first's macro-F1 divided by the second's."""
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return np.asarray(macro_f1(pair[..., 0, :, :]) / macro_f1(pair[..., 1, :, :]))
+    """Of counts (..., 2, 3, 3): the first's macro-F1 divided by the second's; nan where the second's is 0."""
+    first, second = np.asarray(macro_f1(pair[..., 0, :, :])), np.asarray(macro_f1(pair[..., 1, :, :]))
+    return first / np.where(second > 0, second, np.nan)
 
 
 def _coincidences(labels: Labels) -> FloatArray:
