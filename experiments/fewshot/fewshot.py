@@ -12,6 +12,7 @@ import argparse
 import json
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from time import perf_counter
 
 import numpy as np
@@ -71,7 +72,8 @@ def fits(scores: Path, draws: int, out: Path) -> Iterator[dict[str, object]]:
                 if (name, count, draw, data.sha256) in done:
                     continue
                 began = perf_counter()
-                counts = confusion(gold_columns(test), fit(few, list(test["text"]), draw, out / "workspace"))
+                with TemporaryDirectory(dir=out) as workspace:  # a training goes on with what it finds in its own
+                    counts = confusion(gold_columns(test), fit(few, list(test["text"]), draw, Path(workspace)))
                 line = {"model": name, "per_label": count, "draw": draw, "data": data.sha256}
                 yield line | {"macro_f1": float(macro_f1(counts)), "seconds": round(perf_counter() - began, 1)}
 

@@ -1,11 +1,12 @@
 """How fast each engine scores 20,000 statements from Parquet to Parquet, beside transformers.pipeline.
 
-    python experiments/scoring_speed/scoring_speed.py RUN --out DIR [--statements 20000] [--rounds 3]
+    python experiments/scoring_speed/scoring_speed.py RUN --out DIR [--statements 20000] [--rounds 3] [--peers PYTHON]
 
 RUN is a finished run of MiniLM with engines from `stance export RUN`. Every way runs in a process of its own, in turn,
 round after round; a round's order is that of the table. The statements are ours and cross-overs of two of ours, cut at
 the same share of their words, so that each is different and lengths are those of ours. The table has the median of the
-rounds with the smallest and largest, the speed-up over the pipeline, and labels that equal those of fp32.
+rounds with the smallest and largest, the speed-up over the pipeline, labels that equal those of fp32, and macro-F1 on
+the test fold. With the Python of an environment that has them, `peers.py` trains other programs and times them too.
 
 Below it stands the floor: how many statements a second the machine's rate of matrix products, measured here on all
 cores in each type, leaves for the operations counted, and how many the tokenizer alone takes.
@@ -28,12 +29,17 @@ import pyarrow.parquet as pq
 
 from ukraine_stance import classifier
 from ukraine_stance.corpus.dataset import read_built
-from ukraine_stance.labels import TARGET
+from ukraine_stance.evaluation.metrics import confusion, macro_f1
+from ukraine_stance.labels import TARGET, column_of
+from ukraine_stance.models.weights import locate
 from ukraine_stance.project import Project
 from ukraine_stance.scoring.engines import ENGINES, behind
 from ukraine_stance.scoring.engines.admission import crossed, read
 
 PIPELINE = "transformers.pipeline"
+LABELLED = "labelled.parquet"
+PEERS = Path(__file__).with_name("peers.py")
+CHECKPOINT = "sentence-transformers/all-MiniLM-L6-v2"
 
 
 def main() -> None:
@@ -42,16 +48,18 @@ def main() -> None:
         print(json.dumps(one(arguments)))
         return
     arguments.out.mkdir(parents=True, exist_ok=True)
-    statements = read_built(Project(Path())).query("origin == 'bundled'")["text"]
-    texts = list(crossed(tuple(statements), arguments.statements))
+    statements = read_built(Project(Path())).query("origin == 'bundled'")
+    statements[["text", "target", "label", "fold"]].to_parquet(arguments.out / LABELLED)
+    texts = list(crossed(tuple(statements["text"]), arguments.statements))
     np.random.default_rng(0).shuffle(texts)
     pq.write_table(pa.table({"text": texts[: arguments.statements]}), arguments.out / "statements.parquet")
     measured = [found for name in ENGINES if (found := read(arguments.run / "engines" / name))]
     admitted = [found.engine for found in measured if not found.faults]
+    peers = trained_peers(arguments) if arguments.peers else {}
     rows = []
     for number in range(arguments.rounds):
-        for way in (PIPELINE, "torch", *admitted):
-            rows.append({"round": number, "way": way, **apart(arguments, way)})
+        for way in (PIPELINE, "torch", *admitted, *peers):
+            rows.append({"round": number, "way": way, **apart(arguments, way), **peers.get(way, {})})
             print(rows[-1], file=sys.stderr, flush=True)
     (arguments.out / "rounds.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows))
     print(table(rows, arguments.out))
@@ -64,15 +72,29 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--statements", type=int, default=20_000)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--peers", type=Path, metavar="PYTHON", help="of an environment that has what peers.py names")
     parser.add_argument("--way", help=argparse.SUPPRESS)
     return parser.parse_args()
 
 
+def trained_peers(arguments: argparse.Namespace) -> dict[str, dict[str, float]]:
+    """What each of the other programs reaches on the test fold, trained once."""
+    pretrained = locate(CHECKPOINT, None, None)
+    command = [arguments.peers, PEERS, arguments.out, "--train", pretrained, arguments.run / "model"]
+    done = subprocess.run(list(map(str, command)), check=True, stdout=subprocess.PIPE, text=True)
+    found: dict[str, dict[str, float]] = json.loads(done.stdout.splitlines()[-1])
+    return found
+
+
 def apart(arguments: argparse.Namespace, way: str) -> dict[str, float]:
-    command = [sys.executable, __file__, str(arguments.run), "--out", str(arguments.out), "--way", way]
+    if way in (PIPELINE, *ENGINES, "torch"):
+        command = [sys.executable, __file__, str(arguments.run), "--out", str(arguments.out), "--way", way]
+    else:
+        command = [str(arguments.peers), str(PEERS), str(arguments.out), "--way", way]
     began = time.perf_counter()
     done = subprocess.run(command, check=True, capture_output=True, text=True)
-    return {**json.loads(done.stdout.splitlines()[-1]), "seconds_with_loading": time.perf_counter() - began}
+    seconds, found = time.perf_counter() - began, json.loads(done.stdout.splitlines()[-1])
+    return {**found, "seconds_with_loading": seconds - found.get("seconds_aside", 0)}
 
 
 def one(arguments: argparse.Namespace) -> dict[str, float]:
@@ -85,7 +107,15 @@ def one(arguments: argparse.Namespace) -> dict[str, float]:
     given = table.append_column("stance", pa.array(labels)).append_column("confidence", pa.array(sure))
     pq.write_table(given, arguments.out / f"{arguments.way}.parquet")
     spent = {"seconds": time.perf_counter() - began, "core_seconds": time.process_time() - busy}
-    return {**spent, "statements": table.num_rows}
+    labelled = pd.read_parquet(arguments.out / LABELLED).query("fold == 0")
+    gold = [column_of(label) for label in labelled["label"]]
+    began = time.perf_counter()
+    labels, _ = score(list(labelled["text"]))
+    of_test = {
+        "seconds_aside": time.perf_counter() - began,
+        "macro_f1": float(macro_f1(confusion(gold, [column_of(label) for label in labels]))),
+    }
+    return {**spent, **of_test, "statements": table.num_rows}
 
 
 def pipeline(run):  # noqa: ANN001, ANN201
@@ -118,9 +148,10 @@ def table(rows: list[dict[str, float]], out: Path) -> str:
     found = pd.DataFrame(rows)
     reference = pq.read_table(out / "torch.parquet").column("stance").to_pylist()
     lines = [
-        "| way | statements/s (least, most) | core-s per 1,000 | times the pipeline | with loading | same labels |"
+        "| way | statements/s (least, most) | core-s per 1,000 | times the pipeline | with loading | same labels "
+        "| macro-F1 on the test fold |"
     ]
-    lines += ["| --- | --- | --- | --- | --- | --- |"]
+    lines += ["| --- | --- | --- | --- | --- | --- | --- |"]
     base = found[found["way"] == PIPELINE].set_index("round")
     for way, runs in found.groupby("way", sort=False):
         runs = runs.set_index("round")
@@ -129,9 +160,10 @@ def table(rows: list[dict[str, float]], out: Path) -> str:
         loading = (base["seconds_with_loading"] / runs["seconds_with_loading"]).median()
         labels = pq.read_table(out / f"{way}.parquet").column("stance").to_pylist()
         same = np.mean([mine == theirs for mine, theirs in zip(labels, reference, strict=True)])
+        score = runs["macro_f1"].iloc[0]
         cores = 1000 * (runs["core_seconds"] / runs["statements"]).median()
         spread = f"{rate.median():.0f} ({rate.min():.0f}, {rate.max():.0f})"
-        lines.append(f"| {way} | {spread} | {cores:.2f} | {times:.1f} | {loading:.1f} | {same:.2%} |")
+        lines.append(f"| {way} | {spread} | {cores:.2f} | {times:.1f} | {loading:.1f} | {same:.2%} | {score:.3f} |")
     return "\n".join(lines)
 
 
