@@ -18,7 +18,7 @@ from ukraine_stance.calibration import Calibration
 from ukraine_stance.errors import StanceError, UserMistake
 from ukraine_stance.models import TfidfModel
 from ukraine_stance.models.protocol import LabelledTexts
-from ukraine_stance.scoring import ScoreJob, score_file
+from ukraine_stance.scoring import ScoreJob, engines, score_file
 from ukraine_stance.scoring.shards import Scored, Shard
 
 STANCE = str(Path(sys.executable).with_name("stance"))
@@ -80,6 +80,25 @@ def test_one_machine_as_a_cluster_writes_what_one_process_writes(folder: Path, t
     assert done.stdout.startswith("80 rows: 69 scored (")
     assert all(line.startswith("scoring rows: ") for line in done.stderr.splitlines())
     assert written(tmp_path / "ours") == written(tmp_path / "alone")
+
+
+@pytest.mark.slow
+@needs_ray
+@pytest.mark.parametrize("engine", ["torch", "torch-packed", "openvino-bf16"])
+def test_a_network_behind_an_engine_answers_there_as_here(
+    run: Path, toy: LabelledTexts, cluster: Any, tmp_path: Path, engine: str
+) -> None:
+    from ukraine_stance.scoring.cluster import on_cluster
+
+    plain, texts = classifier.load(run), tuple(f"{one} {other}" for one in toy.texts for other in toy.texts)
+    if engine != engines.REFERENCE:
+        (found,) = engines.export(run, plain, [engine], texts, toy)
+        assert not found.faults
+    loaded = engines.behind(run, plain, engine)
+    score_file(new_job(tmp_path, "alone"), loaded)
+    with on_cluster(cluster.address, run, engine) as scorer:
+        score_file(new_job(tmp_path, "together"), loaded, scorer)
+    assert written(tmp_path / "together") == written(tmp_path / "alone")
 
 
 @needs_ray
