@@ -1,3 +1,5 @@
+import os
+import tracemalloc
 from pathlib import Path
 
 import pyarrow as pa
@@ -118,6 +120,23 @@ def test_damaged_pages_are_refused_with_the_row_where_reading_stopped(tmp_path: 
     with pytest.raises(UserMistake, match="damaged at row 2001"):
         for batch in open_table(path, ReadOptions(batch_rows=1_000)).batches():
             assert batch.rows[0] in (1, 1001)
+
+
+@pytest.mark.parametrize("row_groups", [1, 16])
+def test_memory_does_not_grow_with_the_rows_that_were_read(tmp_path: Path, row_groups: int) -> None:
+    path, texts = tmp_path / "in.parquet", [os.urandom(500).hex() for _ in range(16_000)]
+    pq.write_table(pa.table({"text": texts}), path, row_group_size=len(texts) // row_groups, use_dictionary=False)
+    # Arrow's own memory, and what Python hands over to it.
+    arrow = pa.total_allocated_bytes()
+    tracemalloc.start()
+    try:
+        held = [
+            tracemalloc.get_traced_memory()[0] + pa.total_allocated_bytes() - arrow
+            for _ in open_table(path, ReadOptions(batch_rows=500)).batches()
+        ]
+    finally:
+        tracemalloc.stop()
+    assert len(held) == 32 and max(held) < path.stat().st_size / 2
 
 
 def test_many_columns_come_in_small_batches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

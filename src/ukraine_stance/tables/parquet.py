@@ -1,6 +1,7 @@
 """Parquet: columns keep their types; a string anywhere in a row that is no valid UTF-8 rejects the row."""
 
 from collections.abc import Iterator
+from typing import IO
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -8,6 +9,9 @@ import pyarrow.parquet as pq
 from ukraine_stance.errors import UserMistake
 from ukraine_stance.tables.places import Place
 from ukraine_stance.tables.reading import Batch, ReadOptions, Reject, picked, refuse_doubled
+
+# Bytes of a column that are read at once.
+_BUFFER = 2**20
 
 
 class ParquetSource:
@@ -17,7 +21,7 @@ class ParquetSource:
         self._place = place
         self._options = options
         try:
-            with place.open() as stream, pq.ParquetFile(stream) as file:
+            with place.open() as stream, _opened(stream) as file:
                 self.schema = file.schema_arrow.remove_metadata()
                 self.total: int | None = file.metadata.num_rows
                 names = self.schema.names
@@ -35,7 +39,7 @@ class ParquetSource:
         first = 1
         rows = self._options.rows_a_batch(len(self.schema))
         try:
-            with self._place.open() as stream, pq.ParquetFile(stream) as file:
+            with self._place.open() as stream, _opened(stream) as file:
                 for record_batch in file.iter_batches(rows):
                     yield self._batch(pa.Table.from_batches([record_batch]), first)
                     first += record_batch.num_rows
@@ -58,6 +62,11 @@ class ParquetSource:
 
     def _cast(self, table: pa.Table) -> pa.Table:
         return table.replace_schema_metadata(None).cast(self.schema)
+
+
+def _opened(stream: IO[bytes]) -> pq.ParquetFile:
+    """Read a little at a time: by default Arrow holds every byte that it has read until the file is closed."""
+    return pq.ParquetFile(stream, pre_buffer=False, buffer_size=_BUFFER)
 
 
 def _unreadable(column: pa.ChunkedArray, name: str, first: int) -> dict[int, Reject]:
