@@ -22,6 +22,7 @@ from ukraine_stance.calibration import Calibration
 from ukraine_stance.models.protocol import LabelledTexts
 from ukraine_stance.models.tfidf import TfidfModel, TfidfSettings
 from ukraine_stance.scoring.parts import PartFolder
+from ukraine_stance.tables import Place, ReadOptions, open_table
 
 HERE = all(importlib.util.find_spec(name) for name in ("moto", "s3fs", "flask_cors"))
 pytestmark = pytest.mark.skipif(
@@ -99,6 +100,27 @@ def test_a_file_a_folder_and_a_pattern_are_read_where_they_stand(store: Any, sco
         assert (code, out[: len(said)]) == (0, said)
     assert '"s3://news/d/a.csv.gz",' not in (tmp_path / "out.csv").read_text()
     assert "s3://news/d/a.csv.gz," in (tmp_path / "out.csv").read_text()
+
+
+def test_a_large_parquet_file_there_is_fetched_once(
+    store: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names, rows = ("text", "a", "b"), 8_000
+    table = pa.table({name: [os.urandom(200).hex() for _ in range(rows)] for name in names})
+    pq.write_table(table, tmp_path / "x.parquet", use_dictionary=False)
+    size = (tmp_path / "x.parquet").stat().st_size
+    address = put(store, "x.parquet", (tmp_path / "x.parquet").read_bytes())
+    from s3fs.core import S3File
+
+    fetch, fetched = S3File._fetch_range, []
+
+    def counted(file: Any, start: int, end: int) -> bytes:
+        fetched.append(end - start)
+        return fetch(file, start, end)
+
+    monkeypatch.setattr(S3File, "_fetch_range", counted)
+    assert sum(len(batch.rows) for batch in open_table(Place(address), ReadOptions()).batches()) == rows
+    assert sum(fetched) < 1.3 * size and max(fetched) < size / 3
 
 
 def test_a_parquet_file_there_is_read_and_a_changed_one_is_another_input(

@@ -21,7 +21,7 @@ class ParquetSource:
         self._place = place
         self._options = options
         try:
-            with place.open() as stream, _opened(stream) as file:
+            with place.open(in_pieces=True) as stream, _opened(stream) as file:
                 self.schema = file.schema_arrow.remove_metadata()
                 self.total: int | None = file.metadata.num_rows
                 names = self.schema.names
@@ -39,7 +39,7 @@ class ParquetSource:
         first = 1
         rows = self._options.rows_a_batch(len(self.schema))
         try:
-            with self._place.open() as stream, _opened(stream) as file:
+            with self._place.open(in_pieces=True) as stream, _opened(stream) as file:
                 for record_batch in file.iter_batches(rows):
                     yield self._batch(pa.Table.from_batches([record_batch]), first)
                     first += record_batch.num_rows

@@ -50,9 +50,13 @@ class Place:
         """The ending that tells the format: `.csv` for `a.csv` and `a.CSV.gz`; `.gz` for `a.gz`."""
         return format_suffix(self.name)
 
-    def open(self) -> BinaryIO:
-        """Its bytes, decompressed; seekable where it is not compressed. May raise OSError."""
-        raw = _filesystem(self.name)[0].open(self.name, "rb") if self.is_remote else self.path.open("rb")
+    def open(self, in_pieces: bool = False) -> BinaryIO:
+        """Its bytes, decompressed; seekable where it is not compressed. May raise OSError.
+
+        in_pieces: it is read here and there, and from an address no more is fetched at once than is asked for.
+        """
+        ahead = {"cache_type": "none"} if in_pieces else {}
+        raw = _filesystem(self.name)[0].open(self.name, "rb", **ahead) if self.is_remote else self.path.open("rb")
         if self.compression is None:
             return raw
         return io.BufferedReader(pa.CompressedInputStream(raw, self.compression))
