@@ -23,7 +23,8 @@ from hypothesis import settings
 
 from ukraine_stance import cli
 from ukraine_stance.labels import TARGET
-from ukraine_stance.models import EnsembleModel, TfidfModel, TransformerModel
+from ukraine_stance.models import EmbeddingModel, EnsembleModel, TfidfModel, TransformerModel
+from ukraine_stance.models.embedding import EmbeddingSettings
 from ukraine_stance.models.ensemble import EnsembleSettings
 from ukraine_stance.models.protocol import LabelledTexts
 from ukraine_stance.models.tfidf import TfidfSettings
@@ -140,6 +141,16 @@ def new_transformer(tiny_checkpoint: Path) -> Callable[..., TransformerModel]:
         "weight_decay": 0.0, "class_weights": "balanced", "patience": 5, "precision": "fp32", "seed": 2,
     }  # fmt: skip
     return lambda **changed: TransformerModel(TransformerSettings(**{**usual, **changed}))
+
+
+@pytest.fixture(scope="session")
+def new_embedding(tiny_checkpoint: Path) -> Callable[..., EmbeddingModel]:
+    """Makes an untrained model on the tiny checkpoint's embeddings; keywords change its settings."""
+    usual = {
+        "checkpoint": str(tiny_checkpoint), "checkpoint_sha256": None, "revision": None, "max_tokens": 32, "c": 100.0,
+        "class_weight": None,
+    }  # fmt: skip
+    return lambda **changed: EmbeddingModel(EmbeddingSettings(**{**usual, **changed}))
 
 
 @pytest.fixture(scope="session")

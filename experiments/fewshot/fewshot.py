@@ -96,25 +96,22 @@ def of_config(
     return model.predict(texts, [few.targets[0]] * len(texts)).probabilities.argmax(axis=1).astype(np.int64)
 
 
-def frozen(few: LabelledTexts, texts: Sequence[str], seed: int, workspace: Path) -> IntArray:
-    """Logistic regression on sentence embeddings that nothing was done to."""
-    encoder = Encoder()
-    return headed(encoder.embed(few.texts), few.gold, encoder.embed(texts))
+def embedded(few: LabelledTexts, texts: Sequence[str], seed: int, workspace: Path) -> IntArray:
+    return of_config("embedding", [], few, texts, seed, workspace)
 
 
 def warmed_up(few: LabelledTexts, texts: Sequence[str], seed: int, workspace: Path) -> IntArray:
-    """The same after statements of one stance were drawn together and others apart (SetFit's idea)."""
+    """Logistic regression on embeddings after statements of one stance were drawn together and others apart.
+
+    SetFit's idea; the strength is chosen by cross-validation.
+    """
     set_seed(seed)
     encoder = Encoder()
     encoder.contrast(few, np.random.default_rng(seed))
-    return headed(encoder.embed(few.texts), few.gold, encoder.embed(texts))
-
-
-def headed(known: FloatArray, gold: IntArray, asked: FloatArray) -> IntArray:
     head = LogisticRegressionCV(
         Cs=7, cv=4, l1_ratios=(0.0,), scoring="f1_macro", max_iter=2000, use_legacy_attributes=False
     )
-    return head.fit(known, gold).predict(asked).astype(np.int64)
+    return head.fit(encoder.embed(few.texts), few.gold).predict(encoder.embed(texts)).astype(np.int64)
 
 
 class Encoder:
@@ -164,7 +161,7 @@ class Encoder:
 MODELS: dict[str, Fit] = {
     "TF-IDF": tfidf,
     "MiniLM, fine-tuned": fine_tuned,
-    "MiniLM frozen, logistic regression": frozen,
+    "MiniLM's embeddings, logistic regression": embedded,
     "MiniLM after contrast, logistic regression": warmed_up,
 }
 

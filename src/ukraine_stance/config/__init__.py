@@ -6,6 +6,8 @@ from ukraine_stance.config.loading import LoadedConfig, load, load_any, load_gat
 from ukraine_stance.config.schema import (
     AbstentionConfig,
     DataConfig,
+    EmbeddingConfig,
+    EncoderConfig,
     EnsembleConfig,
     EvaluationConfig,
     ExperimentConfig,
@@ -22,6 +24,8 @@ from ukraine_stance.config.sweep import SweepConfig
 __all__ = [
     "AbstentionConfig",
     "DataConfig",
+    "EmbeddingConfig",
+    "EncoderConfig",
     "EnsembleConfig",
     "EvaluationConfig",
     "ExperimentConfig",

@@ -140,12 +140,10 @@ class TfidfConfig(Section):
     )
 
 
-class TransformerConfig(Section):
-    """A pretrained encoder, fine-tuned with a classification head."""
+class EncoderConfig(Section):
+    """What is said of a pretrained encoder, whatever is made of it."""
 
-    family: Literal["transformer"] = Field(
-        default="transformer", description="Kind of model; decides which other keys the section has."
-    )
+    family: str = Field(description="Kind of model; decides which other keys the section has.")
     checkpoint: Text = Field(
         description="Pretrained weights: a folder or a hub name; a packaged copy is used where there is one."
     )
@@ -155,6 +153,28 @@ class TransformerConfig(Section):
     revision: Text | None = Field(default=None, description="Branch, tag or commit on the hub; null takes the newest.")
     max_tokens: int = Field(
         default=128, ge=8, le=8192, description="Tokens that the model reads; a longer text is cut there."
+    )
+
+
+class EmbeddingConfig(EncoderConfig):
+    """Logistic regression on the sentence embeddings of a pretrained encoder, which is not trained further."""
+
+    family: Literal["embedding"] = Field(
+        default="embedding", description="Kind of model; decides which other keys the section has."
+    )
+    c: float = Field(
+        gt=0, le=1e6, description="Inverse strength of the regularisation, no unit: a larger c fits the data closer."
+    )
+    class_weight: Literal["balanced"] | None = Field(
+        description="'balanced' weighs each class by its rarity in training; null weighs every statement alike."
+    )
+
+
+class TransformerConfig(EncoderConfig):
+    """A pretrained encoder, fine-tuned with a classification head."""
+
+    family: Literal["transformer"] = Field(
+        default="transformer", description="Kind of model; decides which other keys the section has."
     )
     target_in_input: bool = Field(
         default=True, description="Let the model read the target's words beside the statement."
@@ -223,7 +243,9 @@ class EnsembleConfig(Section):
 
 
 MemberConfig = TfidfConfig | TransformerConfig
-ModelConfig = Annotated[TfidfConfig | TransformerConfig | EnsembleConfig, Field(discriminator="family")]
+ModelConfig = Annotated[
+    TfidfConfig | EmbeddingConfig | TransformerConfig | EnsembleConfig, Field(discriminator="family")
+]
 
 
 class AbstentionConfig(Section):
@@ -324,7 +346,12 @@ EXPERIMENT = Layout(
         "evaluation": EvaluationConfig,
         "tracking": TrackingConfig,
     },
-    {"tfidf": TfidfConfig, "transformer": TransformerConfig, "ensemble": EnsembleConfig},
+    {
+        "tfidf": TfidfConfig,
+        "embedding": EmbeddingConfig,
+        "transformer": TransformerConfig,
+        "ensemble": EnsembleConfig,
+    },
 )
 
 

@@ -16,7 +16,7 @@ import jinja2
 from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
 from ukraine_stance.calibration import Calibration
-from ukraine_stance.config import ExperimentConfig, TransformerConfig
+from ukraine_stance.config import EncoderConfig, ExperimentConfig
 from ukraine_stance.corpus.dataset import PARTS, Dataset
 from ukraine_stance.evaluation.agreement import agree
 from ukraine_stance.evaluation.console import shown
@@ -50,6 +50,10 @@ _MINILM = "sentence-transformers/all-MiniLM-L6-v2"
 _MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 _LIBRARIES = {
     "tfidf": ("ukraine-stance", "scikit-learn", "skops", "numpy"),
+    "embedding": (
+        *("ukraine-stance", "scikit-learn"),
+        *("torch", "transformers", "tokenizers", "safetensors", "numpy"),
+    ),
     "transformer": ("ukraine-stance", "torch", "transformers", "tokenizers", "safetensors", "numpy"),
     "ensemble": (
         *("ukraine-stance", "scikit-learn", "skops"),
@@ -81,10 +85,10 @@ class Origin:
         return set(self.data.frame.loc[self.data.frame["part"].isin(("train", _TUNED_ON)), "origin"])
 
     @property
-    def encoder(self) -> TransformerConfig | None:
-        """The transformer that the model is, or has as a member."""
+    def encoder(self) -> EncoderConfig | None:
+        """The pretrained encoder that the model comes from, or has in a member."""
         model = self.config.model
-        return model if isinstance(model, TransformerConfig) else self.config.transformer
+        return model if isinstance(model, EncoderConfig) else self.config.transformer
 
     @property
     def checkpoint(self) -> str | None:

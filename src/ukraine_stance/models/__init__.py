@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ukraine_stance.errors import UserMistake
+from ukraine_stance.models.embedding import EmbeddingModel, EmbeddingSettings
 from ukraine_stance.models.ensemble import EnsembleModel, EnsembleSettings
 from ukraine_stance.models.protocol import StanceModel
 from ukraine_stance.models.tfidf import TfidfModel, TfidfSettings
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from ukraine_stance.config import MemberConfig, ModelConfig
 
 _FAMILIES: dict[str, type[StanceModel]] = {
-    model.family: model for model in (TfidfModel, TransformerModel, EnsembleModel)
+    model.family: model for model in (TfidfModel, EmbeddingModel, TransformerModel, EnsembleModel)
 }
 
 
@@ -37,6 +38,8 @@ def build(config: "ModelConfig", seed: int, members: "Sequence[MemberConfig]" = 
         )
     if config.family == TransformerModel.family:
         return TransformerModel(TransformerSettings(**_only(TransformerSettings, values)))
+    if config.family == EmbeddingModel.family:
+        return EmbeddingModel(EmbeddingSettings(**_only(EmbeddingSettings, values)))
     return TfidfModel(TfidfSettings(**_only(TfidfSettings, values)))
 
 

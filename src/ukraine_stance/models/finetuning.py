@@ -35,7 +35,7 @@ from ukraine_stance.files import read_json, sha256_file, sha256_json, write_json
 from ukraine_stance.labels import ORDER
 from ukraine_stance.models import checkpoints, processes
 from ukraine_stance.models.checkpoints import Checkpoint
-from ukraine_stance.models.network import quiet, read_network, read_tokenizer
+from ukraine_stance.models.network import quiet, read_network, read_tokenizer, refuse_too_many_tokens
 from ukraine_stance.models.protocol import FitReport, FloatArray, Watch
 from ukraine_stance.progress import Advance, bar
 
@@ -278,19 +278,8 @@ def _network(source: Path, max_tokens: int) -> Any:  # noqa: ANN401
     body = [name for name in missing if name.startswith(f"{network.base_model_prefix}.") and ".pooler." not in name]
     if body:
         raise UserMistake(f"model.checkpoint: {source} lacks the weights {body[:3]}; it is no pretrained encoder")
-    longest = _positions(network, max_tokens)
-    if max_tokens > longest:
-        raise UserMistake(f"model.max_tokens: {source.name} reads at most {longest} tokens, not {max_tokens}")
+    refuse_too_many_tokens(network, source, max_tokens)
     return network
-
-
-def _positions(network: Any, otherwise: int) -> int:  # noqa: ANN401
-    """Tokens that the network has positions for; RoBERTa and its kin spend their first ones on padding."""
-    positions = int(getattr(network.config, "max_position_embeddings", otherwise))
-    for name, module in network.named_modules():
-        if name.endswith("position_embeddings") and getattr(module, "padding_idx", None) is not None:
-            return positions - int(module.padding_idx) - 1
-    return positions
 
 
 def _arguments(settings: "TransformerSettings", bf16: bool, workspace: Path) -> TrainingArguments:

@@ -21,23 +21,32 @@ def read_network(folder: Path, **config: Any) -> tuple[Any, list[str]]:  # noqa:
 
     Other keywords go into its config. Raises UserMistake when the folder holds no such network.
     """
-    import torch
-    from safetensors import SafetensorError
     from transformers import AutoModelForSequenceClassification
 
-    try:
-        network, info = AutoModelForSequenceClassification.from_pretrained(
-            folder,
-            dtype=torch.float32,  # else that of the file: half precision neither trains nor compares well
-            use_safetensors=True,
-            trust_remote_code=False,
-            local_files_only=True,
-            output_loading_info=True,
-            **config,
-        )
-    except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as fault:
-        raise UserMistake(f"{folder}: holds no network that fits its config.json ({_first_line(fault)})") from fault
-    return network, sorted(info["missing_keys"])
+    return _read(AutoModelForSequenceClassification, folder, config)
+
+
+def read_encoder(folder: Path) -> Any:  # noqa: ANN401
+    """The encoder of a folder in fp32 without its pooling layer: it answers with the states of its last layer.
+
+    Raises UserMistake when the folder holds none, or lacks weights of it.
+    """
+    from transformers import AutoModel
+
+    network, missing = _read(AutoModel, folder, {})
+    missing = [name for name in missing if not name.startswith("pooler.")]
+    if missing:
+        raise UserMistake(f"{folder}: lacks the weights {missing[:3]}; it is no pretrained encoder")
+    if getattr(network, "pooler", None) is not None:
+        network.pooler = None  # random in many checkpoints, and not used
+    return network.eval()
+
+
+def refuse_too_many_tokens(network: Any, source: Path, max_tokens: int) -> None:  # noqa: ANN401
+    """Raise UserMistake where the network has no positions for so many."""
+    longest = _positions(network, max_tokens)
+    if max_tokens > longest:
+        raise UserMistake(f"model.max_tokens: {source.name} reads at most {longest} tokens, not {max_tokens}")
 
 
 def read_tokenizer(folder: Path) -> Any:  # noqa: ANN401
@@ -53,6 +62,34 @@ def read_tokenizer(folder: Path) -> Any:  # noqa: ANN401
     if not tokenizer.is_fast or tokenizer.pad_token is None:
         raise UserMistake(f"{folder}: its tokenizer has no padding token or no tokenizer.json; choose an encoder")
     return tokenizer
+
+
+def _positions(network: Any, otherwise: int) -> int:  # noqa: ANN401
+    """Tokens that the network has positions for; RoBERTa and its kin spend their first ones on padding."""
+    positions = int(getattr(network.config, "max_position_embeddings", otherwise))
+    for name, module in network.named_modules():
+        if name.endswith("position_embeddings") and getattr(module, "padding_idx", None) is not None:
+            return positions - int(module.padding_idx) - 1
+    return positions
+
+
+def _read(kind: Any, folder: Path, config: dict[str, Any]) -> tuple[Any, list[str]]:  # noqa: ANN401
+    import torch
+    from safetensors import SafetensorError
+
+    try:
+        network, info = kind.from_pretrained(
+            folder,
+            dtype=torch.float32,  # else that of the file: half precision neither trains nor compares well
+            use_safetensors=True,
+            trust_remote_code=False,
+            local_files_only=True,
+            output_loading_info=True,
+            **config,
+        )
+    except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as fault:
+        raise UserMistake(f"{folder}: holds no network that fits its config.json ({_first_line(fault)})") from fault
+    return network, sorted(info["missing_keys"])
 
 
 def _first_line(fault: Exception) -> str:

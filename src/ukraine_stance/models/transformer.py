@@ -3,7 +3,6 @@
 import hashlib
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Self
 
@@ -12,8 +11,8 @@ from pydantic import ConfigDict
 
 from ukraine_stance.errors import UserMistake
 from ukraine_stance.labels import ORDER
+from ukraine_stance.models.batches import explained, outputs
 from ukraine_stance.models.network import quiet, read_network, read_tokenizer
-from ukraine_stance.models.occlusion import Hidden, explain_by_occlusion
 from ukraine_stance.models.protocol import (
     Explanation,
     FitReport,
@@ -24,16 +23,9 @@ from ukraine_stance.models.protocol import (
     read_settings,
 )
 from ukraine_stance.models.weights import locate
-from ukraine_stance.progress import bar
-
-# Sentences of one batch have near lengths (they are sorted), so a fixed number wastes little padding.
-_PREDICT_BATCH = 32
 
 # The tokenizer's own notes on a text take several times the memory of its tokens, and go with the next ones.
 _ENCODED_TOGETHER = 1000
-
-# Statements whose words are hidden in the same batches; they too have near lengths.
-_EXPLAINED_TOGETHER = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,23 +81,9 @@ class TransformerModel:
 
     def predict(self, texts: Sequence[str], targets: Sequence[str]) -> Prediction:
         """Probabilities (n, 3) in fp32, scored in batches of like length and returned in the order given."""
-        import torch
-
-        probabilities = np.zeros((len(texts), len(ORDER)))
-        truncated = np.zeros(len(texts), dtype=np.bool_)
-        if self._network is None:
-            raise RuntimeError("the model is neither fitted nor loaded")
-        self._network.eval()
-        order = sorted(range(len(texts)), key=lambda row: len(texts[row]))
-        with bar("scoring statements", len(texts)) as advance, torch.inference_mode():
-            for at in range(0, len(order), _PREDICT_BATCH):
-                rows = order[at : at + _PREDICT_BATCH]
-                encoded = self._tokenize([texts[row] for row in rows], [targets[row] for row in rows], "pt", True)
-                truncated[rows] = [bool(encoding.overflowing) for encoding in encoded.encodings]
-                logits = self._network(**encoded.to(self._network.device)).logits
-                probabilities[rows] = torch.softmax(logits.double(), dim=-1).cpu().numpy()
-                advance(len(rows))
-        return Prediction(probabilities, truncated)
+        self.network.eval()
+        probabilities, truncated = outputs(texts, targets, self._batch, self._probabilities, "scoring statements")
+        return Prediction(probabilities.reshape(-1, len(ORDER)), truncated)
 
     @property
     def network(self) -> Any:  # noqa: ANN401
@@ -115,25 +93,9 @@ class TransformerModel:
         return self._network
 
     def explain(self, texts: Sequence[str], targets: Sequence[str], columns: Sequence[int]) -> list[Explanation]:
-        """Occlusion word by word: one pass of the network for each, so dozens of times the cost of `predict`.
-
-        A word is hidden by the attention mask, which keeps the length of the text and needs no mask token.
-        """
-        if self._network is None:
-            raise RuntimeError("the model is neither fitted nor loaded")
-        self._network.eval()
-        found: dict[int, Explanation] = {}
-        order = sorted(range(len(texts)), key=lambda row: len(texts[row]))
-        with bar("explaining statements", len(texts)) as advance:
-            for at in range(0, len(order), _EXPLAINED_TOGETHER):
-                rows = order[at : at + _EXPLAINED_TOGETHER]
-                chosen = [texts[row] for row in rows]
-                encoded = self._tokenize(chosen, [targets[row] for row in rows], "pt", True)
-                hide = partial(self._logits_without, encoded)
-                explained = explain_by_occlusion(chosen, [columns[row] for row in rows], encoded.encodings, hide)
-                found.update(zip(rows, explained, strict=True))
-                advance(len(rows))
-        return [found[row] for row in range(len(texts))]
+        """Occlusion word by word: one pass of the network for each."""
+        self.network.eval()
+        return explained(texts, targets, columns, self._batch, self._logits)
 
     def save(self, folder: Path) -> None:
         """Write the Hugging Face form: config.json, model.safetensors and the tokenizer's files."""
@@ -170,20 +132,14 @@ class TransformerModel:
             network = network.to("cuda")
         return cls(read_settings(TransformerSettings, settings, folder), network, read_tokenizer(folder))
 
-    def _logits_without(self, encoded: Any, hidden: Sequence[Hidden]) -> FloatArray:  # noqa: ANN401
-        """Logits (n, 3) of n rows of an encoded batch, each without the tokens that must not be seen."""
-        import torch
+    def _logits(self, inputs: dict[str, Any]) -> Any:  # noqa: ANN401
+        return self.network(**{name: tensor.to(self.network.device) for name, tensor in inputs.items()}).logits
 
-        logits = np.zeros((len(hidden), len(ORDER)))
-        with torch.inference_mode():
-            for at in range(0, len(hidden), _PREDICT_BATCH):
-                some = hidden[at : at + _PREDICT_BATCH]
-                inputs = {name: tensor[[row for row, _ in some]] for name, tensor in encoded.items()}
-                for place, (_, tokens) in enumerate(some):
-                    inputs["attention_mask"][place, list(tokens)] = 0
-                given = {name: tensor.to(self._network.device) for name, tensor in inputs.items()}
-                logits[at : at + len(some)] = self._network(**given).logits.double().cpu().numpy()
-        return logits
+    def _probabilities(self, inputs: dict[str, Any]) -> Any:  # noqa: ANN401
+        return self._logits(inputs).double().softmax(dim=-1)
+
+    def _batch(self, texts: Sequence[str], targets: Sequence[str]) -> Any:  # noqa: ANN401
+        return self._tokenize(texts, targets, "pt", True)
 
     def _encode(self, data: LabelledTexts) -> list[dict[str, Any]]:
         rows: list[dict[str, Any]] = []
