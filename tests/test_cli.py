@@ -78,6 +78,13 @@ def test_a_run_is_never_overwritten_unasked(project: Path, run: Path, stance: St
     assert (run / "provenance.json").read_bytes() == before
 
 
+def test_weights_that_are_not_there_are_named_before_there_is_a_run(project: Path, stance: Stance) -> None:
+    minilm = str(REPOSITORY / "configs" / "train" / "minilm.yaml")
+    done = stance("train", minilm, "--set", "model.checkpoint=./nowhere", "--out", "weightless", cwd=project)
+    assert (done.returncode, done.stderr) == (2, "model.checkpoint: there is no folder ./nowhere\n")
+    assert not (project / "weightless").exists()
+
+
 def test_force_never_removes_what_is_no_run(project: Path, stance: Stance) -> None:
     (project / "letters").mkdir()
     (project / "letters" / "mine.txt").write_text("mine")

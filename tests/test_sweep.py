@@ -64,6 +64,24 @@ def test_the_score_is_that_of_the_validation_fold(project: Project, done: Sweep,
     assert done.best.score == pytest.approx(f1_score(validation["label"], answers, average="macro"))
 
 
+def test_values_that_the_data_refuse_end_their_trial_and_not_the_search(
+    project: Project, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    both = {"log_uniform": {}, "choices": {"model.min_documents": (1, 4000)}, "trials": 8}
+    found = recipe.sweep(project, wanted(project, **both), tmp_path / "s")
+    assert {one.values["model.min_documents"] for one in found.trials} == {"1", "4000"}
+    for one in found.trials:
+        assert (one.score is None) == one.pruned == (one.values["model.min_documents"] == "4000")
+    assert found.best.values == {"model.min_documents": "1"}
+    assert "refused (model.min_documents=4000): model: no term of" in capsys.readouterr().err
+
+
+def test_a_search_in_which_nothing_can_be_trained_says_so(project: Project, tmp_path: Path) -> None:
+    none = {"log_uniform": {}, "choices": {"model.min_documents": (4000, 4001)}, "trials": 2}
+    with pytest.raises(UserMistake, match="s: no trial came to its end; give other values, and another --out"):
+        recipe.sweep(project, wanted(project, **none), tmp_path / "s")
+
+
 def test_the_test_is_never_looked_at(project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked = []
     part = Dataset.part

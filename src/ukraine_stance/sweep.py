@@ -36,7 +36,10 @@ _METRIC = "macro_f1"
 
 @dataclass(frozen=True, slots=True)
 class TrialResult:
-    """One trial: what was set, in words of `--set`, and its validation macro-F1; pruned ones have that of their end."""
+    """One trial: what was set, in words of `--set`, and its validation macro-F1.
+
+    One that was pruned has that of its end, none where its values were refused.
+    """
 
     number: int
     values: dict[str, str]
@@ -90,6 +93,8 @@ def sweep(project: Project, wanted: SweepConfig, out: Path | None = None) -> Swe
         finally:
             shutil.rmtree(_workspace(folder), ignore_errors=True)
         done = Sweep(folder, tuple(map(_result, _ended(study))))
+        if all(one.pruned for one in done.trials):
+            raise UserMistake(f"{folder}: no trial came to its end; give other values, and another --out")
         _write(done, study, wanted, base)
     if base.tracking.enabled:
         _publish(project, done, base)
@@ -159,6 +164,9 @@ def _search(study: "Study", wanted: SweepConfig, missing: int, data: Dataset, fo
         except optuna.TrialPruned:
             study.tell(trial, state=optuna.trial.TrialState.PRUNED)
             line(f"trial {ended + 1} of {wanted.trials}: pruned ({said})")
+        except UserMistake as fault:  # values that fit the schema and not the data, or not one another
+            study.tell(trial, state=optuna.trial.TrialState.PRUNED)
+            line(f"trial {ended + 1} of {wanted.trials}: refused ({said}): {fault}")
         else:
             study.tell(trial, score)
             line(f"trial {ended + 1} of {wanted.trials}: validation macro-F1 {score:.3f} ({said})")
