@@ -149,13 +149,16 @@ def draw(found: dict[str, pd.DataFrame], path: Path) -> None:
             middle = values.median()
             panel.plot(middle.index, middle, marker="o", color=color, label=name)
             panel.fill_between(middle.index, values.min(), values.max(), color=color, alpha=0.2, linewidth=0)
-    panels[0].set_yscale("log")
+    if len(found) > 1:  # a network and a linear model differ by tens
+        panels[0].set_yscale("log")
+    else:
+        panels[0].set_ylim(bottom=0)
     for panel, words in zip(panels, ("rows a second", "peak memory, GiB"), strict=True):
         panel.set_xscale("log")
         panel.set_xlabel("rows")
         panel.set_title(words)
         panel.grid(alpha=0.3)
-    panels[1].set_ylim(bottom=0)
+    panels[1].set_ylim(0, 1.2 * max(runs["peak_mib"].max() for runs in found.values()) / 1024)
     panels[0].legend(frameon=False)
     figure.savefig(path, metadata={"Date": None})
 
