@@ -147,7 +147,7 @@ def new_transformer(tiny_checkpoint: Path) -> Callable[..., TransformerModel]:
 def new_embedding(tiny_checkpoint: Path) -> Callable[..., EmbeddingModel]:
     """Makes an untrained model on the tiny checkpoint's embeddings; keywords change its settings."""
     usual = {
-        "checkpoint": str(tiny_checkpoint), "checkpoint_sha256": None, "revision": None, "max_tokens": 32, "c": 100.0,
+        "checkpoint": str(tiny_checkpoint), "checkpoint_sha256": None, "revision": None, "max_tokens": 32, "c": 1000.0,
         "class_weight": None,
     }  # fmt: skip
     return lambda **changed: EmbeddingModel(EmbeddingSettings(**{**usual, **changed}))

@@ -349,7 +349,7 @@ def test_settings_that_no_model_of_the_family_has_are_refused(folder: Path, sett
 
 def test_an_unknown_family_is_refused(folder: Path) -> None:
     _describe(folder, lambda described: described.update(family="oracle"))
-    assert "'oracle' is unknown here (known: tfidf, transformer, ensemble)" in _refusal(folder)
+    assert "'oracle' is unknown here (known: tfidf, embedding, transformer, ensemble)" in _refusal(folder)
 
 
 @pytest.mark.parametrize("name", ["../secret", "sub/../../secret", "/etc/hostname", ".."])

@@ -129,6 +129,7 @@ def nearly_same(one: Path, other: Path) -> None:
         assert ours == pytest.approx(theirs, abs=1e-5)
 
 
+@pytest.mark.slow
 def test_two_processes_give_the_result_of_one(place: Place, alone: Path) -> None:
     out = place.root / "together"
     code, said, err = place.run(TOGETHER, "train", place.config, "--out", out)

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Self
 
@@ -86,12 +87,13 @@ class EmbeddingModel:
 
     def predict(self, texts: Sequence[str], targets: Sequence[str]) -> Prediction:
         """Probabilities (n, 3), the encoder in fp32."""
-        probabilities, truncated = outputs(texts, targets, self._batch, self._probabilities, "scoring statements")
+        forward = partial(self._probabilities, self._fitted)
+        probabilities, truncated = outputs(texts, targets, self._batch, forward, "scoring statements")
         return Prediction(probabilities.reshape(-1, len(ORDER)), truncated)
 
     def explain(self, texts: Sequence[str], targets: Sequence[str], columns: Sequence[int]) -> list[Explanation]:
         """Occlusion word by word: one pass of the encoder for each."""
-        return explained(texts, targets, columns, self._batch, self._logits)
+        return explained(texts, targets, columns, self._batch, partial(self._logits, self._fitted))
 
     def save(self, folder: Path) -> None:
         """Write the encoder and its tokenizer in the Hugging Face form, and head.safetensors."""
@@ -142,14 +144,14 @@ class EmbeddingModel:
         mean = (self._encoder(**given).last_hidden_state * seen).sum(1) / seen.sum(1).clamp(min=1)
         return torch.nn.functional.normalize(mean, dim=-1)
 
-    def _logits(self, inputs: dict[str, Any]) -> Any:  # noqa: ANN401
+    def _logits(self, head: dict[str, np.ndarray], inputs: dict[str, Any]) -> Any:  # noqa: ANN401
         import torch
 
-        weights, bias = (torch.from_numpy(self._fitted[name]) for name in ("weights", "bias"))
+        weights, bias = (torch.from_numpy(head[name]) for name in ("weights", "bias"))
         return self._embeddings(inputs).cpu().double() @ weights.T + bias
 
-    def _probabilities(self, inputs: dict[str, Any]) -> Any:  # noqa: ANN401
-        return self._logits(inputs).softmax(dim=-1)
+    def _probabilities(self, head: dict[str, np.ndarray], inputs: dict[str, Any]) -> Any:  # noqa: ANN401
+        return self._logits(head, inputs).softmax(dim=-1)
 
     def _batch(self, texts: Sequence[str], targets: Sequence[str]) -> Any:  # noqa: ANN401
         return self._tokenizer(
