@@ -142,7 +142,7 @@ def test_a_value_of_the_wrong_type_or_size_says_what_was_expected_and_what_was_f
         ("name=3", "expected text, found the whole number 3 (put it in quotes)"),
         ("data.articles=all", "expected 'test', 'train' or 'folds', found the text 'all'"),
         ("data.files=a.csv", "expected a list in brackets, found the text 'a.csv'"),
-        ("data.files=[a.csv, a.csv]", "names a file more than once: a.csv"),
+        ("data.files=[a.csv, a.csv]", "names more than once: a.csv"),
         ("model.class_weight=none", "expected 'balanced' or null, found the text 'none'"),
         ("model.word_ngrams=[2, 1]", "the shortest n-gram comes first: [1, 2]"),
         ("model.word_ngrams=[1]", "expected two whole numbers [shortest, longest], found a list of 1 value"),

@@ -372,6 +372,26 @@ def test_the_users_file_alone_can_be_the_dataset(mini: Mini) -> None:
     assert set(mini.load(bundled=False, files=("mine.csv",)).frame["origin"]) == {"user"}
 
 
+def test_one_targets_rows_are_in_the_parts_that_they_have_among_all(mini: Mini) -> None:
+    mini.build()
+    aims = ("Ukraine", "a ceasefire")
+    rows = [{"text": f"My own line {n}.", "label": LABELS[n % 3], "target": aims[n // 3 % 2]} for n in range(90)]
+    mini.user_file(rows)
+    every = mini.load(files=("mine.csv",))
+    one = mini.load(files=("mine.csv",), targets=("a ceasefire",))
+    assert set(one.frame["target"]) == {"a ceasefire"} and len(one.frame) == 45
+    assert _parts(one).items() <= _parts(every).items()
+    assert one.sha256 != every.sha256
+
+
+def test_a_target_that_no_statement_has_is_refused_with_those_that_there_are(mini: Mini) -> None:
+    mini.build()
+    with pytest.raises(
+        UserMistake, match=r"no statement is toward 'a truce'; the data has 'support for Ukraine' \(45\)"
+    ):
+        mini.load(targets=("a truce",))
+
+
 def test_folds_that_the_user_gives_are_kept(mini: Mini) -> None:
     mini.build()
     mini.user_file([{"text": f"Line {n}", "label": LABELS[n % 3], "fold": n % 5} for n in range(15)])

@@ -147,3 +147,27 @@ def test_training_again_gives_the_same_weights(
     again = new_transformer(checkpoint=str(checkpoint), max_tokens=48, epochs=16, patience=16, learning_rate=2e-3)
     again.fit(toy, toy, tmp_path)
     assert again.fingerprint() == fitted.fingerprint()
+
+
+def test_a_training_that_was_stopped_goes_on_to_the_same_weights(
+    fitted: TransformerModel,
+    checkpoint: Path,
+    new_transformer: Callable[..., TransformerModel],
+    toy: LabelledTexts,
+    tmp_path: Path,
+) -> None:
+    class Stopped(Exception):
+        pass
+
+    def stop(epoch: int, macro_f1: float) -> None:
+        if epoch == 7:
+            raise Stopped
+
+    settings = {"max_tokens": 48, "epochs": 16, "patience": 16, "learning_rate": 2e-3}
+    first, second = (new_transformer(checkpoint=str(checkpoint), **settings) for _ in range(2))
+    with pytest.raises(Stopped):
+        first.fit(toy, toy, tmp_path, stop)
+    told: list[int] = []
+    second.fit(toy, toy, tmp_path, lambda epoch, macro_f1: told.append(epoch))
+    assert told == list(range(7, 17))
+    assert second.fingerprint() == fitted.fingerprint()

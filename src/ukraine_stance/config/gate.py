@@ -4,25 +4,18 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, StringConstraints
 
-from ukraine_stance.config.schema import KEY, REGISTRY_NAME, Layout, Section, Text
-
-
-def _named_once(names: tuple[str, ...]) -> tuple[str, ...]:
-    repeated = sorted({name for name in names if names.count(name) > 1})
-    if repeated:
-        raise ValueError(f"names more than once: {', '.join(repeated)}")
-    return names
+from ukraine_stance.config.schema import KEY, REGISTRY_NAME, Layout, Section, Text, named_once
 
 
 def _at_least_one(names: tuple[str, ...]) -> tuple[str, ...]:
     if not names:
         raise ValueError("names nothing to judge on (test, articles or both)")
-    return _named_once(names)
+    return named_once(names)
 
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Parts = Annotated[tuple[Literal["test", "articles"], ...], AfterValidator(_at_least_one)]
-Names = Annotated[tuple[Text, ...], AfterValidator(_named_once)]
+Names = Annotated[tuple[Text, ...], AfterValidator(named_once)]
 
 
 class FirstModelRules(Section):

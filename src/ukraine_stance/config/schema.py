@@ -44,10 +44,11 @@ def _adding_up_to_one(shares: tuple[float, float, float]) -> tuple[float, float,
     return shares
 
 
-def _no_repeats(names: tuple[str, ...]) -> tuple[str, ...]:
+def named_once(names: tuple[str, ...]) -> tuple[str, ...]:
+    """The names as they are. Raises ValueError where one of them repeats."""
     repeated = sorted({name for name in names if names.count(name) > 1})
     if repeated:
-        raise ValueError(f"names a file more than once: {', '.join(repeated)}")
+        raise ValueError(f"names more than once: {', '.join(repeated)}")
     return names
 
 
@@ -58,7 +59,8 @@ WordSizes = Annotated[
 CharSizes = Annotated[
     tuple[Annotated[int, Field(ge=1, le=10)], Annotated[int, Field(ge=1, le=10)]], AfterValidator(_shortest_first)
 ]
-DataFiles = Annotated[tuple[Annotated[Text, AfterValidator(_data_file)], ...], AfterValidator(_no_repeats)]
+DataFiles = Annotated[tuple[Annotated[Text, AfterValidator(_data_file)], ...], AfterValidator(named_once)]
+Targets = Annotated[tuple[Text, ...], AfterValidator(named_once)]
 Share = Annotated[float, Field(ge=0, le=1)]
 FieldShares = Annotated[tuple[Share, Share, Share], AfterValidator(_adding_up_to_one)]
 
@@ -101,6 +103,12 @@ class DataConfig(Section):
         default="test",
         description="What the labelled article sentences, where built, serve for: 'test' keeps all of them for the "
         "test, 'train' gives all of them to training, 'folds' leaves them in the folds that the dataset gave them.",
+    )
+    targets: Targets = Field(
+        default=(),
+        description="Learn from, and be tested on, statements toward these targets alone, as the column target writes "
+        "them: one gives a model of that target's own; empty takes all.",
+        json_schema_extra={"uniqueItems": True},
     )
 
     @model_validator(mode="after")

@@ -56,6 +56,9 @@ SCHEMA = pa.schema(
 
 _FOLD_NAMES = {str(fold) for fold in range(FOLDS)}
 
+# In the words about a target that no statement has.
+_TARGETS_SHOWN = 10
+
 PARTS = ("train", "validation", "test", "articles")
 
 
@@ -115,13 +118,16 @@ def build(project: Project, articles_folder: Path | None) -> BuildSummary:
 def load(project: Project, config: "DataConfig") -> Dataset:
     """Rows that the config names, each in its part; the user's rows without a fold get the same one for every seed.
 
-    What shares its group or text with an article that is kept for the test is kept for the test with it. Raises
-    UserMistake when the dataset is not built, holds no article sentences that the config trains on, an id stands
-    twice, a fold would split a group, or a part lacks a label.
+    What shares its group or text with an article that is kept for the test is kept for the test with it. The parts are
+    those of all targets, so models of one target each and of all are tested on the same rows. Raises UserMistake when
+    the dataset is not built, holds no article sentences that the config trains on, an id stands twice, a fold would
+    split a group, no row has a target that the config names, or a part lacks a label.
     """
     frame = gather(project, config)
     frame["fold"] = _with_folds(frame)
     frame["part"] = [part_of(fold) for fold in frame["fold"]]
+    if config.targets:
+        frame = _toward(frame, config.targets)
     _refuse_unusable(frame)
     return Dataset(frame, _hash(frame))
 
@@ -140,6 +146,17 @@ def gather(project: Project, config: "DataConfig") -> pd.DataFrame:
             f"data: ids stand in two sources: {', '.join(map(str, doubled[:5]))}; give the rows other ids"
         )
     return frame
+
+
+def _toward(frame: pd.DataFrame, targets: Sequence[str]) -> pd.DataFrame:
+    absent = sorted(set(targets) - set(frame["target"]))
+    if absent:
+        there = Counter(frame["target"]).most_common(_TARGETS_SHOWN)
+        raise UserMistake(
+            f"data.targets: no statement is toward {', '.join(map(repr, absent))}; the data has "
+            + ", ".join(f"{target!r} ({rows})" for target, rows in there)
+        )
+    return frame[frame["target"].isin(targets)].reset_index(drop=True)
 
 
 def _users_rows(project: Project, name: str) -> pd.DataFrame:
