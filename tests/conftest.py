@@ -11,6 +11,7 @@ import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from io import StringIO
 from itertools import product
 from pathlib import Path
@@ -141,6 +142,12 @@ def new_transformer(tiny_checkpoint: Path) -> Callable[..., TransformerModel]:
         "weight_decay": 0.0, "class_weights": "balanced", "patience": 5, "precision": "fp32", "seed": 2,
     }  # fmt: skip
     return lambda **changed: TransformerModel(TransformerSettings(**{**usual, **changed}))
+
+
+@pytest.fixture(scope="session")
+def new_pooled(new_transformer: Callable[..., TransformerModel]) -> Callable[..., TransformerModel]:
+    """Makes an untrained transformer that reads the mean over all tokens."""
+    return partial(new_transformer, pooling="mean")
 
 
 @pytest.fixture(scope="session")

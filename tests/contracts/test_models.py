@@ -29,7 +29,7 @@ ODD_TEXTS = (
 NewModel = Callable[..., StanceModel]
 
 
-@pytest.fixture(params=FAMILIES, scope="module")
+@pytest.fixture(params=(*FAMILIES, "pooled"), scope="module")
 def new_model(request: pytest.FixtureRequest) -> NewModel:
     return request.getfixturevalue(f"new_{request.param}")
 
@@ -225,7 +225,7 @@ def test_what_speaks_for_one_class_speaks_against_the_others(fitted: StanceModel
 
 
 def test_the_words_that_decide_weigh_most(fitted: StanceModel, toy: LabelledTexts) -> None:
-    deciding = {"we will send": "send", "we refuse": "refuse", "the paper lists": "paper lists"}
+    deciding = {"we will send": "will send", "we refuse": "refuse", "the paper lists": "paper lists"}
     for beginning, words in deciding.items():
         row = toy.texts.index(f"{beginning} tanks")
         explained = _explain(fitted, [toy.texts[row]], int(toy.gold[row]))[0]

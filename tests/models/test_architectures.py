@@ -91,14 +91,19 @@ def checkpoint(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPath
     return folder
 
 
+@pytest.fixture(scope="module", params=[None, "mean"], ids=["own pooling", "mean"])
+def new_model(
+    request: pytest.FixtureRequest, checkpoint: Path, new_transformer: Callable[..., TransformerModel]
+) -> Callable[[], TransformerModel]:
+    settings = {"max_tokens": 48, "epochs": 16, "patience": 16, "learning_rate": 2e-3, "pooling": request.param}
+    return lambda: new_transformer(checkpoint=str(checkpoint), **settings)
+
+
 @pytest.fixture(scope="module")
 def fitted(
-    checkpoint: Path,
-    new_transformer: Callable[..., TransformerModel],
-    toy: LabelledTexts,
-    tmp_path_factory: pytest.TempPathFactory,
+    new_model: Callable[[], TransformerModel], toy: LabelledTexts, tmp_path_factory: pytest.TempPathFactory
 ) -> TransformerModel:
-    model = new_transformer(checkpoint=str(checkpoint), max_tokens=48, epochs=16, patience=16, learning_rate=2e-3)
+    model = new_model()
     model.fit(toy, toy, tmp_path_factory.mktemp("workspace"))
     return model
 
@@ -138,23 +143,15 @@ def test_a_long_text_is_cut_and_its_target_is_not(fitted: TransformerModel, toy:
 
 
 def test_training_again_gives_the_same_weights(
-    fitted: TransformerModel,
-    checkpoint: Path,
-    new_transformer: Callable[..., TransformerModel],
-    toy: LabelledTexts,
-    tmp_path: Path,
+    fitted: TransformerModel, new_model: Callable[[], TransformerModel], toy: LabelledTexts, tmp_path: Path
 ) -> None:
-    again = new_transformer(checkpoint=str(checkpoint), max_tokens=48, epochs=16, patience=16, learning_rate=2e-3)
+    again = new_model()
     again.fit(toy, toy, tmp_path)
     assert again.fingerprint() == fitted.fingerprint()
 
 
 def test_a_training_that_was_stopped_goes_on_to_the_same_weights(
-    fitted: TransformerModel,
-    checkpoint: Path,
-    new_transformer: Callable[..., TransformerModel],
-    toy: LabelledTexts,
-    tmp_path: Path,
+    fitted: TransformerModel, new_model: Callable[[], TransformerModel], toy: LabelledTexts, tmp_path: Path
 ) -> None:
     class Stopped(Exception):
         pass
@@ -163,8 +160,7 @@ def test_a_training_that_was_stopped_goes_on_to_the_same_weights(
         if epoch == 7:
             raise Stopped
 
-    settings = {"max_tokens": 48, "epochs": 16, "patience": 16, "learning_rate": 2e-3}
-    first, second = (new_transformer(checkpoint=str(checkpoint), **settings) for _ in range(2))
+    first, second = new_model(), new_model()
     with pytest.raises(Stopped):
         first.fit(toy, toy, tmp_path, stop)
     told: list[int] = []

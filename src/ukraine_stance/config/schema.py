@@ -187,6 +187,11 @@ class TransformerConfig(EncoderConfig):
     target_in_input: bool = Field(
         default=True, description="Let the model read the target's words beside the statement."
     )
+    pooling: Literal["mean"] | None = Field(
+        default=None,
+        description="What the classifier reads of the network's last layer: 'mean' is the mean over all tokens; null "
+        "is what the library does for the architecture, for most the first token through one more layer.",
+    )
     epochs: int = Field(ge=1, le=1000, description="Most passes over the training statements.")
     batch_size: int = Field(ge=1, le=4096, description="Statements for one step of the optimiser.")
     learning_rate: float = Field(gt=0, le=1, description="Peak step size of the optimiser (AdamW), no unit.")

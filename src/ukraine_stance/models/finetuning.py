@@ -35,7 +35,15 @@ from ukraine_stance.files import read_json, sha256_file, sha256_json, write_json
 from ukraine_stance.labels import ORDER
 from ukraine_stance.models import checkpoints, processes
 from ukraine_stance.models.checkpoints import Checkpoint
-from ukraine_stance.models.network import quiet, read_network, read_tokenizer, refuse_too_many_tokens
+from ukraine_stance.models.network import (
+    Pooling,
+    quiet,
+    read_encoder,
+    read_network,
+    read_tokenizer,
+    refuse_too_many_tokens,
+    with_mean_pooling,
+)
 from ukraine_stance.models.protocol import FitReport, FloatArray, Watch
 from ukraine_stance.progress import Advance, bar
 
@@ -99,7 +107,7 @@ def finetune(
     if watch is not None and processes.count() > 1:
         raise UserMistake("a search ends trainings early, which one process alone can do: start it without torchrun")
     set_seed(settings.seed)
-    network = _network(source, settings.max_tokens)
+    network = _network(source, settings)
     bf16 = use_bf16(settings.precision)
     checkpoints.begin(workspace, _asked(source, settings, rows, bf16))
     finished = workspace / _FINISHED
@@ -111,7 +119,7 @@ def finetune(
         _keep_best(workspace, finished, {"history": history, "facts": facts})
     checkpoints.drop_all(workspace)
     report = read_json(finished / _REPORT)
-    return _read_whole(finished), FitReport(tuple(report["history"]), tuple(report["facts"].items()))
+    return _read_whole(finished, settings.pooling), FitReport(tuple(report["history"]), tuple(report["facts"].items()))
 
 
 def train_along(training: Training) -> None:
@@ -124,7 +132,7 @@ def train_along(training: Training) -> None:
     if not checkpoints.is_begun(training.workspace):
         raise UserMistake(f"{training.workspace}: not seen from here; give --out a folder that all machines share")
     set_seed(settings.seed)
-    network = _network(training.source, settings.max_tokens)
+    network = _network(training.source, settings)
     _train(training, network, read_tokenizer(training.source), [])
 
 
@@ -197,9 +205,9 @@ def _keep_best(workspace: Path, finished: Path, report: dict[str, Any]) -> None:
     checkpoints.seal(finished)
 
 
-def _read_whole(folder: Path) -> Any:  # noqa: ANN401
+def _read_whole(folder: Path, pooling: Pooling) -> Any:  # noqa: ANN401
     """The network of a folder of ours on the device where it is used; nothing in it is random."""
-    network, missing = read_network(folder)
+    network, missing = read_network(folder, pooling)
     if missing:
         raise StanceError(f"{folder}: weights lack {missing[:3]}")
     return network.to("cuda") if torch.cuda.is_available() else network
@@ -270,15 +278,18 @@ def use_bf16(precision: str) -> bool:
     return there or precision == "bf16"
 
 
-def _network(source: Path, max_tokens: int) -> Any:  # noqa: ANN401
+def _network(source: Path, settings: "TransformerSettings") -> Any:  # noqa: ANN401
     names = {column: str(label) for column, label in enumerate(ORDER)}
-    network, missing = read_network(
-        source, num_labels=len(ORDER), id2label=names, label2id={label: column for column, label in names.items()}
-    )
+    labels: dict[str, Any] = {"id2label": names, "label2id": {label: column for column, label in names.items()}}
+    if settings.pooling == "mean":
+        network = with_mean_pooling(read_encoder(source, **labels))
+        refuse_too_many_tokens(network, source, settings.max_tokens)
+        return network
+    network, missing = read_network(source, **labels)
     body = [name for name in missing if name.startswith(f"{network.base_model_prefix}.") and ".pooler." not in name]
     if body:
         raise UserMistake(f"model.checkpoint: {source} lacks the weights {body[:3]}; it is no pretrained encoder")
-    refuse_too_many_tokens(network, source, max_tokens)
+    refuse_too_many_tokens(network, source, settings.max_tokens)
     return network
 
 
@@ -296,6 +307,7 @@ def _arguments(settings: "TransformerSettings", bf16: bool, workspace: Path) -> 
         eval_strategy="epoch",
         save_strategy="epoch",
         restore_callback_states_from_checkpoint=True,  # else early stopping forgets its patience
+        label_names=["labels"],  # else looked for among what the network's class takes
         metric_for_best_model="macro_f1",  # read back by us: the Trainer would look for the path of the first start
         greater_is_better=True,
         logging_strategy="epoch",

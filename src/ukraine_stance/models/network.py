@@ -1,10 +1,16 @@
 """Read networks and tokenizers from disk: safetensors alone, no code, nothing from the network, faults in one line."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from ukraine_stance.errors import UserMistake
+
+# What of the last layer a classifier reads: the mean over all tokens, or None for what the library's classifier of the
+# architecture does.
+Pooling = Literal["mean"] | None
 
 
 def quiet() -> None:
@@ -16,24 +22,37 @@ def quiet() -> None:
     logging.disable_progress_bar()
 
 
-def read_network(folder: Path, **config: Any) -> tuple[Any, list[str]]:  # noqa: ANN401 - transformers is half typed
+def read_network(folder: Path, pooling: Pooling = None, **config: Any) -> tuple[Any, list[str]]:  # noqa: ANN401 - transformers is half typed
     """The sequence classifier of a folder in fp32, and the names of weights that the folder lacks: those are random.
 
     Other keywords go into its config. Raises UserMistake when the folder holds no such network.
     """
-    from transformers import AutoModelForSequenceClassification
+    from transformers import AutoConfig, AutoModelForSequenceClassification
 
-    return _read(AutoModelForSequenceClassification, folder, config)
+    if pooling is None:
+        return _read(AutoModelForSequenceClassification, folder, config)
+    from ukraine_stance.models.mean_pooling import MeanPooledClassifier
+
+    with _in_one_line(folder):
+        described = AutoConfig.from_pretrained(folder, trust_remote_code=False, local_files_only=True, **config)
+    return _read(MeanPooledClassifier, folder, {"config": described})
 
 
-def read_encoder(folder: Path) -> Any:  # noqa: ANN401
+def with_mean_pooling(encoder: Any) -> Any:  # noqa: ANN401
+    """A classifier on the encoder for the labels that its config names; the weights of the classifier are random."""
+    from ukraine_stance.models.mean_pooling import MeanPooledClassifier
+
+    return MeanPooledClassifier(encoder.config, encoder)
+
+
+def read_encoder(folder: Path, **config: Any) -> Any:  # noqa: ANN401
     """The encoder of a folder in fp32 without its pooling layer: it answers with the states of its last layer.
 
-    Raises UserMistake when the folder holds none, or lacks weights of it.
+    Keywords go into its config. Raises UserMistake when the folder holds none, or lacks weights of it.
     """
     from transformers import AutoModel
 
-    network, missing = _read(AutoModel, folder, {})
+    network, missing = _read(AutoModel, folder, config)
     missing = [name for name in missing if not name.startswith("pooler.")]
     if missing:
         raise UserMistake(f"{folder}: lacks the weights {missing[:3]}; it is no pretrained encoder")
@@ -75,9 +94,8 @@ def _positions(network: Any, otherwise: int) -> int:  # noqa: ANN401
 
 def _read(kind: Any, folder: Path, config: dict[str, Any]) -> tuple[Any, list[str]]:  # noqa: ANN401
     import torch
-    from safetensors import SafetensorError
 
-    try:
+    with _in_one_line(folder):
         network, info = kind.from_pretrained(
             folder,
             dtype=torch.float32,  # else that of the file: half precision neither trains nor compares well
@@ -87,9 +105,17 @@ def _read(kind: Any, folder: Path, config: dict[str, Any]) -> tuple[Any, list[st
             output_loading_info=True,
             **config,
         )
+    return network, sorted(info["missing_keys"])
+
+
+@contextmanager
+def _in_one_line(folder: Path) -> Iterator[None]:
+    from safetensors import SafetensorError
+
+    try:
+        yield
     except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as fault:
         raise UserMistake(f"{folder}: holds no network that fits its config.json ({_first_line(fault)})") from fault
-    return network, sorted(info["missing_keys"])
 
 
 def _first_line(fault: Exception) -> str:

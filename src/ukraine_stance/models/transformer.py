@@ -12,7 +12,7 @@ from pydantic import ConfigDict
 from ukraine_stance.errors import UserMistake
 from ukraine_stance.labels import ORDER
 from ukraine_stance.models.batches import explained, outputs
-from ukraine_stance.models.network import quiet, read_network, read_tokenizer
+from ukraine_stance.models.network import Pooling, quiet, read_network, read_tokenizer
 from ukraine_stance.models.protocol import (
     Explanation,
     FitReport,
@@ -50,6 +50,7 @@ class TransformerSettings:
     seed: int
     reproducible: Literal["strict", "seeded"] = "strict"
     checkpoint_steps: int = 500
+    pooling: Pooling = None
 
 
 class TransformerModel:
@@ -122,7 +123,8 @@ class TransformerModel:
         for name in ("config.json", "model.safetensors", "tokenizer.json"):
             if not (folder / name).is_file():
                 raise UserMistake(f"{folder / name}: missing; the model folder is incomplete, copy or train it again")
-        network, missing = read_network(folder)
+        known = read_settings(TransformerSettings, settings, folder)
+        network, missing = read_network(folder, known.pooling)
         if missing:
             raise UserMistake(f"{folder}: weights lack {missing[:3]}; the model is incomplete")
         labels = tuple(network.config.id2label[column] for column in range(network.config.num_labels))
@@ -130,7 +132,7 @@ class TransformerModel:
             raise UserMistake(f"{folder}: its labels are {labels}, not {tuple(map(str, ORDER))}; not one of our models")
         if torch.cuda.is_available():
             network = network.to("cuda")
-        return cls(read_settings(TransformerSettings, settings, folder), network, read_tokenizer(folder))
+        return cls(known, network, read_tokenizer(folder))
 
     def _logits(self, inputs: dict[str, Any]) -> Any:  # noqa: ANN401
         return self.network(**{name: tensor.to(self.network.device) for name, tensor in inputs.items()}).logits

@@ -2,7 +2,7 @@
 """The forward pass of a BERT classifier over sentences of one length: what `transformers` computes, for less work.
 
 Three things are left out, none of which changes the result beyond rounding. Sentences of one length need no padding and
-no attention mask. The classifier reads the first token alone, so the last layer is computed for that token. Its keys
+no attention mask. Where the classifier reads the first token alone, the last layer is computed for that token. Its keys
 and values are never formed: `q . (K x) = (K' q) . x` and `sum_j a_j (V x_j) = V (sum_j a_j x_j)`, and a bias of the
 keys adds one number to every score, which the softmax takes away. With six layers that saves a sixth of the work.
 """
@@ -16,6 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ukraine_stance.errors import UserMistake
+from ukraine_stance.models.mean_pooling import MeanPooledClassifier
 
 Map = Callable[[Tensor], Tensor]
 
@@ -34,8 +35,8 @@ class _Layer:
 class PackedBert:
     """Logits of token ids (n, length) and token types (n, length), all rows real tokens.
 
-    All layers but the last are computed in `dtype`, the last in fp32. Raises UserMistake for another architecture than
-    BERT with GELU.
+    All layers are computed in `dtype`; where the classifier reads one token, the last of them is in fp32. Raises
+    UserMistake for another architecture than BERT with GELU.
     """
 
     def __init__(self, network: Any, dtype: torch.dtype) -> None:  # noqa: ANN401 - transformers' own
@@ -45,14 +46,15 @@ class PackedBert:
                 f"the faster engines read BERT networks with GELU; this model is {config.model_type} with "
                 f"{config.hidden_act}: give --engine torch"
             )
-        bert = network.bert
+        self._mean = isinstance(network, MeanPooledClassifier)
+        bert = network.encoder if self._mean else network.bert
         self._dtype = dtype
         self._device = network.device
         self._heads = config.num_attention_heads
         self._embeddings = bert.embeddings
-        self._layers = [_layer(layer, dtype) for layer in bert.encoder.layer[:-1]]
-        self._last = bert.encoder.layer[-1]
-        self._pooler = bert.pooler.dense
+        *layers, self._last = bert.encoder.layer
+        self._layers = [_layer(layer, dtype) for layer in (bert.encoder.layer if self._mean else layers)]
+        self._pooler: Any = None if self._mean else bert.pooler.dense
         self._classifier = network.classifier
 
     def __call__(self, ids: Tensor, types: Tensor) -> Tensor:
@@ -66,7 +68,9 @@ class PackedBert:
         hidden = embeddings.LayerNorm(summed).to(self._dtype).view(rows * length, -1)
         for layer in self._layers:
             hidden = self._through(layer, hidden, rows, length)
-        return self._head(hidden.float().view(rows, length, -1))
+        states = hidden.float().view(rows, length, -1)
+        logits: Tensor = self._classifier(states.mean(1) if self._mean else self._first(states))
+        return logits
 
     def _through(self, layer: _Layer, hidden: Tensor, rows: int, length: int) -> Tensor:
         parts = layer.query_key_value(hidden).view(rows, length, 3, self._heads, -1).permute(2, 0, 3, 1, 4)
@@ -76,8 +80,8 @@ class PackedBert:
         given: Tensor = layer.output_norm(layer.feed_forward(hidden).add_(hidden))
         return given
 
-    def _head(self, hidden: Tensor) -> Tensor:
-        """Logits (n, 3) from the last layer's input (n, length, d)."""
+    def _first(self, hidden: Tensor) -> Tensor:
+        """What the classifier reads of the first token, (n, d), from the last layer's input (n, length, d)."""
         rows, _, width = hidden.shape
         attention, output = self._last.attention.self, self._last.attention.output
         size = width // self._heads
@@ -91,8 +95,7 @@ class PackedBert:
         first = output.LayerNorm(output.dense(context) + first)
         raised = F.gelu(self._last.intermediate.dense(first))
         first = self._last.output.LayerNorm(self._last.output.dense(raised) + first)
-        logits: Tensor = self._classifier(torch.tanh(self._pooler(first)))
-        return logits
+        return torch.tanh(self._pooler(first))
 
 
 def _layer(layer: Any, dtype: torch.dtype) -> _Layer:  # noqa: ANN401
