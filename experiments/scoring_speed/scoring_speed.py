@@ -80,6 +80,8 @@ def parse() -> argparse.Namespace:
 
 def trained_peers(arguments: argparse.Namespace) -> dict[str, dict[str, float]]:
     """What each of the other programs reaches on the test fold, trained once."""
+    if classifier.load(arguments.run).model.settings()["pooling"] is not None:
+        sys.exit("the peers read RUN with transformers alone: train it with --set model.pooling=null")
     pretrained = locate(CHECKPOINT, None, None)
     command = [arguments.peers, PEERS, arguments.out, "--train", pretrained, arguments.run / "model"]
     done = subprocess.run(list(map(str, command)), check=True, stdout=subprocess.PIPE, text=True)
@@ -125,7 +127,9 @@ def pipeline(run):  # noqa: ANN001, ANN201
     from transformers import pipeline as make
     from transformers.pipelines.pt_utils import KeyPairDataset
 
-    classify = make("text-classification", model=str(run / "model"))
+    # The network itself: with mean pooling it is a class of ours, which the pipeline cannot find by its folder.
+    model = classifier.load(run).model
+    classify = make("text-classification", model=model.network, tokenizer=model._tokenizer)
 
     def score(texts: list[str]) -> tuple[list[str], list[float]]:
         pairs = KeyPairDataset(Dataset.from_dict({"text": texts, "target": [TARGET] * len(texts)}), "text", "target")
@@ -177,7 +181,7 @@ def floor(run: Path, texts: list[str]) -> str:
     began = time.perf_counter()
     lengths = np.array([len(one.ids) for one in encode(texts, targets, None, False).encodings])
     tokenizer = len(texts) / (time.perf_counter() - began)
-    giga = operations(model.network.config, lengths) / 1e9
+    giga = operations(model.network.config, lengths, model.settings()["pooling"]) / 1e9
     cores = len(os.sched_getaffinity(0))
     lines = [f"{lengths.mean():.1f} tokens and {giga:.3f} billion operations a statement; {cores} cores", ""]
     lines += ["| alone | rate | statements/s |", "| --- | --- | --- |"]
@@ -186,14 +190,17 @@ def floor(run: Path, texts: list[str]) -> str:
     return "\n".join([*lines, f"| tokenizer, as transformers runs it | | {tokenizer:.0f} |"])
 
 
-def operations(config, lengths) -> float:  # noqa: ANN001
+def operations(config, lengths, pooling) -> float:  # noqa: ANN001
     """Multiplications and additions of the packed forward pass for one statement, on average.
 
-    The last layer is computed for the first token alone; embeddings, norms and activations are left out.
+    Without mean pooling the last layer is computed for the first token alone; embeddings, norms and activations are
+    left out.
     """
     width, inner, heads = config.hidden_size, config.intermediate_size, config.num_attention_heads
     tokens = lengths.astype(float)
     layer = tokens * 2 * (4 * width**2 + 2 * width * inner) + 4 * tokens**2 * width
+    if pooling == "mean":
+        return float((config.num_hidden_layers * layer).mean())
     last = 2 * (4 * width**2 + 2 * width * inner) + 4 * heads * tokens * width
     return float(((config.num_hidden_layers - 1) * layer + last).mean())
 
