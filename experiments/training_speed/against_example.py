@@ -221,7 +221,7 @@ def floor(train: pd.DataFrame) -> None:
         list(train["text"]), list(train["target"]), truncation="only_first", max_length=128
     )
     tokens = float(np.mean([len(ids) for ids in encoded["input_ids"]]))
-    network = _network(source, 128)
+    network = _network(source, model)
     each, padded = operations(network, round(tokens)), operations(network, 128)
     for name, dtype in (("bf16", torch.bfloat16), ("fp32", torch.float32)):
         if name == "fp32" or use_bf16("auto"):

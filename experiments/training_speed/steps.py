@@ -133,7 +133,7 @@ def main() -> None:
         Way("ours, grouped by length", LengthGroupedBatches(lengths, size, 7), dynamic, bf16),
         Way("ours, grouped, strict", LengthGroupedBatches(lengths, size, 7), dynamic, bf16, strict=True),
     ]
-    network = _network(source, 128)
+    network = _network(source, config.model)
     rates: dict[str, list[float]] = {way.name: [] for way in ways}
     with TemporaryDirectory() as folder:
         for _ in range(asked.rounds):
