@@ -17,6 +17,7 @@ import pandas as pd
 import torch
 from torch.nn.functional import cross_entropy, kl_div, log_softmax
 
+from ukraine_stance.corpus.names import masked
 from ukraine_stance.evaluation.metrics import confusion, favor_against_f1, macro_f1
 from ukraine_stance.labels import ORDER, column_of
 from ukraine_stance.models.network import read_network, read_tokenizer
@@ -40,6 +41,7 @@ PLAIN: dict[str, Any] = {
     "rdrop": 0.0,
     "ema": 0.99,  # share of the average of the weights that each step keeps; the average is judged beside the weights
     "target": "pair",  # or none
+    "masked": 0.0,  # share of the training statements whose names, but for the two sides, are masked, drawn each epoch
 }
 MAX_TOKENS = 128
 
@@ -102,10 +104,12 @@ def one(path: Path, how: dict[str, Any], seed: int) -> dict[str, Any]:
     source = locate(how["checkpoint"], None, None)
     tokenizer, model = read_tokenizer(source), Classifier(source, how["pooling"], how["dropout"])
     encoded = {name: encode(tokenizer, part, how["target"]) for name, part in parts.items()}
+    without = parts["train"].assign(text=[masked(text, but_sides=True) for text in parts["train"]["text"]])
+    training = list(zip(encoded["train"], encode(tokenizer, without, how["target"]), strict=True))
     gold = {name: np.array([column_of(label) for label in part["label"]]) for name, part in parts.items()}
     began, used = perf_counter(), process_time()
     history: dict[str, list[dict[str, float]]] = {"weights": [], "average": []}
-    for trained in epochs(model, tokenizer, encoded["train"], gold["train"], how, seed):
+    for trained in epochs(model, tokenizer, training, gold["train"], how, seed):
         for name, network in trained.items():
             counts = confusion(gold["validation"], predict(network, tokenizer, encoded["validation"]).argmax(1))
             figures = {"macro_f1": macro_f1(counts), "favor_against_f1": favor_against_f1(counts)}
@@ -122,11 +126,14 @@ def encode(tokenizer: Any, rows: pd.DataFrame, target: str) -> list[list[int]]:
     return [dict(zip(found.keys(), values, strict=True)) for values in zip(*found.values(), strict=True)]
 
 
-def epochs(model: Classifier, tokenizer: Any, rows: list[Any], gold: np.ndarray, how: dict[str, Any], seed: int) -> Any:
-    """Train, and give after each epoch the model that answers: the average of the steps where one is kept."""
+def epochs(model: Classifier, tokenizer: Any, both: list[Any], gold: np.ndarray, how: dict[str, Any], seed: int) -> Any:
+    """Train, and give after each epoch the model that answers: the average of the steps where one is kept.
+
+    both has every row as it is and without names.
+    """
     rng = np.random.default_rng(seed)
-    lengths = np.array([len(row["input_ids"]) for row in rows])
-    steps = how["epochs"] * -(-len(rows) // how["batch_size"])
+    lengths = np.array([len(row["input_ids"]) for row, _ in both])
+    steps = how["epochs"] * -(-len(both) // how["batch_size"])
     optimiser = torch.optim.AdamW(groups(model, how), weight_decay=how["weight_decay"], fused=True)
     climb = max(1, int(how["warmup"] * steps))
     rate = torch.optim.lr_scheduler.LambdaLR(
@@ -140,6 +147,7 @@ def epochs(model: Classifier, tokenizer: Any, rows: list[Any], gold: np.ndarray,
     )
     for _ in range(how["epochs"]):
         model.train()
+        rows = [pair[int(rng.random() < how["masked"])] for pair in both] if how["masked"] else [row for row, _ in both]
         for chosen in batches(lengths, how["batch_size"], rng):
             batch = dict(tokenizer.pad([rows[row] for row in chosen], return_tensors="pt"))
             labels = torch.tensor(gold[chosen])
