@@ -59,6 +59,33 @@ def scored(
     return summary, rows, rejects
 
 
+@pytest.mark.parametrize(
+    ("name", "lines"),
+    [
+        ("in.csv", [b"id,text,n\r\n", b"9,,1\r\n", b'"a ""b""", ,2\n', b"7,fine,3\n", b"8,\t,"]),
+        ("in.jsonl", [b'{"id":4,"text":null}\n', b'{ "id" : 8 }\n', b'{"text": "fine"}\n', b'{"text":"\\u00a0"}']),
+    ],
+)
+def test_a_row_without_a_text_is_rejected_with_the_bytes_that_stood_there(
+    tmp_path: Path, name: str, lines: list[bytes]
+) -> None:
+    _, rows, rejects = scored(tmp_path, name, b"".join(lines))
+    assert len(rows) == 1
+    assert [reject["raw"].encode() for reject in rejects] == [line for line in lines if b"fine" not in line][-3:]
+
+
+def test_a_row_that_the_model_fails_on_keeps_its_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(texts: list[str], targets: list[str]) -> Prediction:
+        if "bad" in texts:
+            raise IndexError("index out of range in self")
+        return Neutral().predict(texts, targets)
+
+    monkeypatch.setattr(MODEL.model, "predict", fail)
+    _, rows, rejects = scored(tmp_path, "in.csv", b'id,text\n1,fine\n2,""\n"3",bad\n4,fine too\n')
+    assert [row["id"] for row in rows] == ["1", "4"]
+    assert [(reject["row"], reject["raw"]) for reject in rejects] == [(2, '2,""\n'), (3, '"3",bad\n')]
+
+
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.tuples(TEXT, TEXT), max_size=9), st.sampled_from([("csv", ","), ("tsv", "\t")]))
 def test_every_cell_of_a_delimited_file_is_kept_or_its_row_rejected(

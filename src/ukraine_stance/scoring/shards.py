@@ -137,11 +137,18 @@ def _set_aside(batch: Batch, faulty: pa.Array, reason: str) -> Batch:
     if not chosen.any():
         return batch
     positions = np.flatnonzero(chosen)
-    columns = [values_of(column) for column in picked(batch.table, positions).columns]
-    rejects = []
-    for at, values in zip(positions.tolist(), zip(*columns, strict=True), strict=True):
-        cells = json.dumps(dict(zip(batch.table.column_names, values, strict=True)), ensure_ascii=False, default=str)
-        rejects.append(Reject(int(batch.rows[at]), reason, cells.encode("utf-8"), batch.file))
+    found = [batch.raws[at] for at in positions] if batch.raws else _as_json(picked(batch.table, positions))
+    rejects = [
+        Reject(int(batch.rows[at]), reason, raw, batch.file) for at, raw in zip(positions.tolist(), found, strict=True)
+    ]
     kept = np.flatnonzero(~chosen)
     rows = np.asarray(batch.rows, dtype=np.int64)[kept].tolist()
-    return Batch(picked(batch.table, kept), rows, (*batch.rejects, *rejects), batch.file)
+    raws = tuple(batch.raws[at] for at in kept) if batch.raws else ()
+    return Batch(picked(batch.table, kept), rows, (*batch.rejects, *rejects), batch.file, raws)
+
+
+def _as_json(table: pa.Table) -> list[bytes]:
+    """Each row as a JSON object: what stands for its bytes where the file has none of one row."""
+    columns = [values_of(column) for column in table.columns]
+    cells = (dict(zip(table.column_names, values, strict=True)) for values in zip(*columns, strict=True))
+    return [json.dumps(one, ensure_ascii=False, default=str).encode("utf-8") for one in cells]

@@ -60,10 +60,10 @@ class DelimitedSource:
         records = self._records()
         next(records)
         checked = (self._with_width_checked(record) for record in records)
-        for good, rows, rejects in in_batches(checked, self._options.rows_a_batch(len(self._columns))):
+        for good, rows, rejects, raws in in_batches(checked, self._options.rows_a_batch(len(self._columns))):
             columns = zip(*good, strict=True) if good else [[] for _ in self._columns]
             table = pa.table([pa.array(list(values), pa.string()) for values in columns], schema=self.schema)
-            yield Batch(table, rows, rejects)
+            yield Batch(table, rows, rejects, raws=raws)
 
     def _records(self) -> Iterator[tuple[list[str] | None, str, bytes]]:
         """(fields, "", raw bytes) or (None, fault, raw bytes) of each record, the header included."""

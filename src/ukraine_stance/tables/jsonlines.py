@@ -46,9 +46,9 @@ class JsonLinesSource:
 
     def batches(self) -> Iterator[Batch]:
         """Every line once; blank lines are no rows."""
-        for good, rows, rejects in in_batches(self._records(), self._options.rows_a_batch(len(self.schema))):
+        for good, rows, rejects, raws in in_batches(self._records(), self._options.rows_a_batch(len(self.schema))):
             columns = [self._column(field, [row.get(field.name) for row in good]) for field in self.schema]
-            yield Batch(pa.table(columns, schema=self.schema), rows, rejects)
+            yield Batch(pa.table(columns, schema=self.schema), rows, rejects, raws=raws)
 
     def _records(self) -> Iterator[tuple[dict[str, Any] | None, str, bytes]]:
         """(object, "", raw bytes) or (None, fault, raw bytes) of each line that is not blank."""

@@ -59,13 +59,15 @@ class Reject:
 class Batch:
     """Good rows of a stretch of a table with their numbers, and the rows of that stretch that are not.
 
-    file is given where rows of several files come together.
+    file is given where rows of several files come together. raws are the good rows' bytes as found; there are none in a
+    format that has no bytes of one row.
     """
 
     table: pa.Table
     rows: Sequence[int]
     rejects: tuple[Reject, ...]
     file: str | None = None
+    raws: tuple[bytes, ...] = ()
 
 
 class Source(Protocol):
@@ -108,14 +110,15 @@ def open_table(where: Path | Place, options: ReadOptions | None = None) -> Sourc
 
 def in_batches(
     records: Iterable[tuple[Record | None, str, bytes]], most_rows: int
-) -> Iterator[tuple[list[Record], tuple[int, ...], tuple[Reject, ...]]]:
-    """Good records, their numbers, and rejects, a stretch at a time.
+) -> Iterator[tuple[list[Record], tuple[int, ...], tuple[Reject, ...], tuple[bytes, ...]]]:
+    """Good records, their numbers, rejects, and the good records' raw bytes, a stretch at a time.
 
     A record is (value, "", raw bytes), or (None, fault, raw bytes); they are numbered from 1.
     """
     good: list[Record] = []
     rows: list[int] = []
     rejects: list[Reject] = []
+    raws: list[bytes] = []
     size = 0
     for number, (value, fault, raw) in enumerate(records, start=1):
         if value is None:
@@ -123,12 +126,13 @@ def in_batches(
         else:
             good.append(value)
             rows.append(number)
+            raws.append(raw)
         size += len(raw)
         if len(good) + len(rejects) >= most_rows or size >= _MOST_BYTES:
-            yield good, tuple(rows), tuple(rejects)
-            good, rows, rejects, size = [], [], [], 0
+            yield good, tuple(rows), tuple(rejects), tuple(raws)
+            good, rows, rejects, raws, size = [], [], [], [], 0
     if good or rejects:
-        yield good, tuple(rows), tuple(rejects)
+        yield good, tuple(rows), tuple(rejects), tuple(raws)
 
 
 def picked(table: pa.Table, positions: Sequence[int] | np.ndarray) -> pa.Table:

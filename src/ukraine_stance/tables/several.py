@@ -40,7 +40,7 @@ class SeveralSources:
             for batch in source.batches():
                 file = place.name if self._file_column else None
                 rejects = tuple(replace(reject, file=file) for reject in batch.rejects)
-                yield place, Batch(self._completed(batch.table, place), batch.rows, rejects, file)
+                yield place, Batch(self._completed(batch.table, place), batch.rows, rejects, file, batch.raws)
 
     def _completed(self, table: pa.Table, place: Place) -> pa.Table:
         if table.schema.equals(self.schema, check_metadata=True):
