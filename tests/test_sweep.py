@@ -132,11 +132,24 @@ def test_a_folder_of_another_sweep_is_refused(project: Project, done: Sweep, tmp
 
 
 def test_a_value_that_the_model_does_not_take_is_refused_before_any_trial(project: Project, tmp_path: Path) -> None:
-    with pytest.raises(UserMistake, match=r"--set model.c=-1.*must be above 0"):
+    with pytest.raises(UserMistake, match=r"uniform.model.c: must be above 0, found the whole number -1"):
         recipe.sweep(project, wanted(project, log_uniform={}, uniform={"model.c": (-1, 2)}), tmp_path / "s")
     with pytest.raises(UserMistake, match="unknown key"):
         recipe.sweep(project, wanted(project, choices={"model.epochs": (1, 2)}), tmp_path / "s")
     assert not (tmp_path / "s").exists()
+
+
+def test_config_check_and_sweep_tell_the_same_faults_of_a_sweep(project: Project, stance: Callable[..., Any]) -> None:
+    text = "config: x.yaml\ntrials: 2\nlog_uniform:\n  model.min_docments: [1, 2]\nuniform:\n  model.c: [-1, 2]\n"
+    (project.root / "wrong.yaml").write_text(text, encoding="utf-8")
+    said = [
+        "wrong.yaml:4:3: log_uniform.model.min_docments: unknown key (did you mean 'min_documents'?)",
+        "wrong.yaml:6:3: uniform.model.c: must be above 0, found the whole number -1",
+    ]
+    for words in (["config", "check", "wrong.yaml"], ["sweep", "wrong.yaml", "--out", "wrong"]):
+        refused = stance(*words, cwd=project.root)
+        assert (refused.returncode, refused.stderr.splitlines()) == (2, said)
+    assert not (project.root / "wrong").exists()
 
 
 def test_hopeless_trials_end_early(project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

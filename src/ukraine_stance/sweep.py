@@ -3,13 +3,13 @@
 import json
 import logging
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ukraine_stance import classifier, fitting, runs, tracking
-from ukraine_stance.config import ExperimentConfig, SweepConfig, load, resolved_yaml
+from ukraine_stance.config import ExperimentConfig, SearchSpace, SweepConfig, resolved_yaml, search_space
 from ukraine_stance.corpus import dataset
 from ukraine_stance.corpus.dataset import Dataset
 from ukraine_stance.errors import ServiceGone, UserMistake
@@ -17,7 +17,7 @@ from ukraine_stance.evaluation.metrics import METRICS, confusion
 from ukraine_stance.evaluation.results import gold_columns, predicted_columns
 from ukraine_stance.files import saying_why_unwritten, sha256_json, sole_writer, write_text
 from ukraine_stance.progress import line
-from ukraine_stance.project import Project, config_file
+from ukraine_stance.project import Project
 from ukraine_stance.runs import Run
 
 if TYPE_CHECKING:
@@ -72,21 +72,19 @@ def sweep(project: Project, wanted: SweepConfig, out: Path | None = None) -> Swe
     A trial learns from the training folds and is judged on the validation fold, with the experiment's own seed. Raises
     UserMistake for values that the experiment does not take, before any is tried, and for a folder of another sweep.
     """
-    base = _config(wanted, {})
-    for key, texts in _extremes(wanted):
-        for text in texts:
-            _config(wanted, {key: text})
+    space = search_space(wanted)
+    base = space.base
     data = dataset.load(project, base.data)
     if base.tracking.enabled:
         tracking.check(project)
     folder = out or runs.new_folder(project.runs, f"sweep-{base.name}")
     with saying_why_unwritten(folder), sole_writer(folder):
-        study = _open(folder, project, wanted, base, data)
+        study = _open(folder, project, space, data)
         missing = wanted.trials - len(_ended(study))
         if missing <= 0:
             line(f"{folder}: finished before, nothing is tried")
         try:
-            _search(study, wanted, missing, data, folder)
+            _search(study, space, missing, data, folder)
         except KeyboardInterrupt:
             line(f"{folder}: keeps {len(_ended(study))} trials; the same command with --out {folder} goes on")
             raise
@@ -95,28 +93,17 @@ def sweep(project: Project, wanted: SweepConfig, out: Path | None = None) -> Swe
         done = Sweep(folder, tuple(map(_result, _ended(study))))
         if all(one.pruned for one in done.trials):
             raise UserMistake(f"{folder}: no trial came to its end; give other values, and another --out")
-        _write(done, study, wanted, base)
+        _write(done, study, space)
     if base.tracking.enabled:
         _publish(project, done, base)
     return done
 
 
-def _config(wanted: SweepConfig, values: dict[str, str]) -> ExperimentConfig:
-    """The experiment with values laid over it, which are held against the schema as `--set` is."""
-    return load(config_file(Path(wanted.config)), [f"{key}={text}" for key, text in values.items()]).config
-
-
-def _extremes(wanted: SweepConfig) -> Iterator[tuple[str, list[str]]]:
-    for key, ends in [*wanted.uniform.items(), *wanted.log_uniform.items()]:
-        yield key, [repr(end) for end in ends]
-    for key, choices in wanted.choices.items():
-        yield key, [json.dumps(choice) for choice in choices]
-
-
-def _open(folder: Path, project: Project, wanted: SweepConfig, base: ExperimentConfig, data: Dataset) -> "Study":
+def _open(folder: Path, project: Project, space: SearchSpace, data: Dataset) -> "Study":
     import optuna
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)
+    wanted, base = space.wanted, space.base
     asked = {
         "sweep": wanted.model_dump(mode="json", exclude={"trials", "config"}),
         "experiment": base.model_dump(mode="json", exclude={"tracking"}),
@@ -148,9 +135,10 @@ def _open(folder: Path, project: Project, wanted: SweepConfig, base: ExperimentC
     return study
 
 
-def _search(study: "Study", wanted: SweepConfig, missing: int, data: Dataset, folder: Path) -> None:
+def _search(study: "Study", space: SearchSpace, missing: int, data: Dataset, folder: Path) -> None:
     import optuna
 
+    wanted = space.wanted
     for _ in range(missing):
         ended = len(_ended(study))
         # Drawn from the seed and the trials that ended alone: a sweep that was killed goes on as if it had not been.
@@ -160,7 +148,7 @@ def _search(study: "Study", wanted: SweepConfig, missing: int, data: Dataset, fo
         trial.set_user_attr("values", values)
         said = ", ".join(f"{key}={text}" for key, text in values.items())
         try:
-            score = _score(_config(wanted, values), data, trial, folder, wanted.prune)
+            score = _score(space.experiment(values), data, trial, folder, wanted.prune)
         except optuna.TrialPruned:
             study.tell(trial, state=optuna.trial.TrialState.PRUNED)
             line(f"trial {ended + 1} of {wanted.trials}: pruned ({said})")
@@ -221,8 +209,8 @@ def _result(trial: "FrozenTrial") -> TrialResult:
     return TrialResult(trial.number, trial.user_attrs["values"], score, trial.state == TrialState.PRUNED, seconds)
 
 
-def _write(done: Sweep, study: "Study", wanted: SweepConfig, base: ExperimentConfig) -> None:
-    best = _config(wanted, done.best.values).model_copy(update={"name": f"{base.name}-swept"})
+def _write(done: Sweep, study: "Study", space: SearchSpace) -> None:
+    best = space.experiment(done.best.values).model_copy(update={"name": f"{space.base.name}-swept"})
     write_text(done.best_config, resolved_yaml(best))
     write_text(
         done.folder / _TRIALS,
