@@ -82,6 +82,14 @@ def test_a_search_in_which_nothing_can_be_trained_says_so(project: Project, tmp_
         recipe.sweep(project, wanted(project, **none), tmp_path / "s")
 
 
+@pytest.mark.parametrize("way", ["uniform", "log_uniform"])
+def test_whole_ends_keep_no_fraction_from_a_key_that_takes_them(project: Project, tmp_path: Path, way: str) -> None:
+    ranges = {"log_uniform": {}, way: {"model.c": (1, 10), "model.min_documents": (1, 3)}, "choices": {}}
+    found = recipe.sweep(project, wanted(project, **ranges), tmp_path / "s")
+    assert any(not float(one.values["model.c"]).is_integer() for one in found.trials)
+    assert {one.values["model.min_documents"] for one in found.trials} <= {"1", "2", "3"}
+
+
 def test_the_test_is_never_looked_at(project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked = []
     part = Dataset.part

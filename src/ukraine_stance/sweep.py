@@ -106,6 +106,7 @@ def _open(folder: Path, project: Project, space: SearchSpace, data: Dataset) -> 
     wanted, base = space.wanted, space.base
     asked = {
         "sweep": wanted.model_dump(mode="json", exclude={"trials", "config"}),
+        "whole": [key for key in (*wanted.uniform, *wanted.log_uniform) if space.is_whole(key)],
         "experiment": base.model_dump(mode="json", exclude={"tracking"}),
         "data": data.learned_sha256,
         "versions": classifier.versions(),
@@ -144,7 +145,7 @@ def _search(study: "Study", space: SearchSpace, missing: int, data: Dataset, fol
         # Drawn from the seed and the trials that ended alone: a sweep that was killed goes on as if it had not been.
         study.sampler = optuna.samplers.TPESampler(n_startup_trials=_DRAWN_FIRST, seed=wanted.seed + ended)
         trial = study.ask()
-        values = _drawn(trial, wanted)
+        values = _drawn(trial, space)
         trial.set_user_attr("values", values)
         said = ", ".join(f"{key}={text}" for key, text in values.items())
         try:
@@ -160,12 +161,12 @@ def _search(study: "Study", space: SearchSpace, missing: int, data: Dataset, fol
             line(f"trial {ended + 1} of {wanted.trials}: validation macro-F1 {score:.3f} ({said})")
 
 
-def _drawn(trial: "Trial", wanted: SweepConfig) -> dict[str, str]:
+def _drawn(trial: "Trial", space: SearchSpace) -> dict[str, str]:
+    wanted = space.wanted
     values: dict[str, str] = {}
     for ranges, by_factors in ((wanted.uniform, False), (wanted.log_uniform, True)):
         for key, (low, high) in ranges.items():
-            whole = isinstance(low, int) and isinstance(high, int)
-            suggest: Any = trial.suggest_int if whole else trial.suggest_float
+            suggest: Any = trial.suggest_int if space.is_whole(key) else trial.suggest_float
             values[key] = repr(suggest(key, low, high, log=by_factors))
     for key, choices in wanted.choices.items():
         values[key] = trial.suggest_categorical(key, [json.dumps(choice) for choice in choices])

@@ -121,3 +121,26 @@ def test_the_faults_of_the_experiment_are_told_at_its_name() -> None:
 def test_a_sweep_of_no_file_is_held_to_its_experiment_too() -> None:
     with pytest.raises(UserMistake, match=r"^uniform.model.epochs: unknown key"):
         search_space(SweepConfig(config="x.yaml", trials=2, uniform={"model.epochs": (1, 2)}))
+
+
+@pytest.mark.parametrize(
+    ("config", "whole"),
+    [
+        ("tfidf", {"model.c": False, "model.min_documents": True}),
+        ("minilm", {"model.epochs": True, "model.learning_rate": False, "model.max_tokens": True}),
+        ("ensemble", {"model.c": False, "model.folds": True, "tfidf.c": False, "transformer.epochs": True}),
+    ],
+)
+def test_whether_a_range_is_of_whole_numbers_is_the_keys_to_say(config: str, whole: dict[str, bool]) -> None:
+    path = str(REPOSITORY / "configs" / "train" / f"{config}.yaml")
+    highest = {key: 1 if key == "model.learning_rate" else 9 for key in whole}
+    lowest = {key: 0.5 if key == "model.learning_rate" else 8 for key in whole}
+    ranges = {key: (lowest[key], highest[key]) for key in whole}
+    space = search_space(SweepConfig(config=path, trials=2, uniform=ranges))
+    assert {key: space.is_whole(key) for key in whole} == whole
+
+
+@pytest.mark.parametrize("ends", ["[1, 2.5]", "[1.5, 2]", "[1.0, 2.0]"])
+def test_a_range_with_a_fraction_is_refused_for_a_key_of_whole_numbers(ends: str) -> None:
+    for said in faults(f"config: x.yaml\ntrials: 2\nuniform:\n  model.min_documents: {ends}\n"):
+        assert said.startswith("s.yaml:4:3: uniform.model.min_documents: expected a whole number, found the number ")

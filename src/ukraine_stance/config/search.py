@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from ukraine_stance.config.faults import Fault, Keys, Place, mistake
 from ukraine_stance.config.gate import GATE
@@ -24,6 +24,11 @@ class SearchSpace:
 
     wanted: SweepConfig
     base: ExperimentConfig
+
+    def is_whole(self, key: str) -> bool:
+        """Whether a key of a range takes whole numbers alone: its type says so, not how the ends are written."""
+        section, name = key.split(".")
+        return not _takes_fractions(type(getattr(self.base, section)).model_fields[name].annotation)
 
     def experiment(self, values: Mapping[str, str]) -> ExperimentConfig:
         """The experiment with values, in words of `--set`, laid over it. Raises UserMistake as `load` does."""
@@ -64,6 +69,10 @@ def search_space(wanted: SweepConfig, places: Mapping[Keys, Place] | None = None
     if faults:
         raise mistake(faults)
     return SearchSpace(wanted, base)
+
+
+def _takes_fractions(kind: object) -> bool:
+    return kind is float or any(_takes_fractions(inner) for inner in get_args(kind))
 
 
 def _file(wanted: SweepConfig) -> Path:
