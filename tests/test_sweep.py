@@ -90,6 +90,17 @@ def test_whole_ends_keep_no_fraction_from_a_key_that_takes_them(project: Project
     assert {one.values["model.min_documents"] for one in found.trials} <= {"1", "2", "3"}
 
 
+@pytest.mark.parametrize("name", ["a" * 80, "b" * 73 + "-cdefgh", "c" * 74])
+def test_the_best_config_of_an_experiment_with_a_long_name_is_valid(
+    project: Project, tmp_path: Path, name: str
+) -> None:
+    config = tmp_path / "long.yaml"
+    config.write_text((project.root / "x.yaml").read_text().replace("name: tfidf\n", f"name: {name}\n"))
+    found = recipe.sweep(project, wanted(project, trials=1, config=str(config)), tmp_path / "s")
+    best = load(found.best_config).config.name
+    assert best.endswith("-swept") and name.startswith(best.removesuffix("-swept"))
+
+
 def test_the_test_is_never_looked_at(project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked = []
     part = Dataset.part

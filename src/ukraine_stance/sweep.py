@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ukraine_stance import classifier, fitting, runs, tracking
 from ukraine_stance.config import ExperimentConfig, SearchSpace, SweepConfig, resolved_yaml, search_space
+from ukraine_stance.config.schema import LONGEST_NAME
 from ukraine_stance.corpus import dataset
 from ukraine_stance.corpus.dataset import Dataset
 from ukraine_stance.errors import ServiceGone, UserMistake
@@ -28,6 +29,8 @@ _STUDY = "study.db"
 _BEST = "best.yaml"
 _TRIALS = "trials.csv"
 _ASKED = "asked"
+# What the best config's name ends in.
+_SWEPT = "-swept"
 # Trials before the sampler and the pruner learn from them.
 _DRAWN_FIRST = 8
 # Of a config: as the search's figure for a trial, and what early stopping goes by.
@@ -211,7 +214,8 @@ def _result(trial: "FrozenTrial") -> TrialResult:
 
 
 def _write(done: Sweep, study: "Study", space: SearchSpace) -> None:
-    best = space.experiment(done.best.values).model_copy(update={"name": f"{space.base.name}-swept"})
+    name = space.base.name[: LONGEST_NAME - len(_SWEPT)].rstrip("-") + _SWEPT
+    best = space.experiment({**done.best.values, "name": name})
     write_text(done.best_config, resolved_yaml(best))
     write_text(
         done.folder / _TRIALS,
