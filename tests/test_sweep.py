@@ -1,7 +1,11 @@
 """A sweep: judged on validation alone, the same after a kill, kept in its folder and shown by MLflow."""
 
+import multiprocessing
+import os
+import signal
 from collections.abc import Callable
 from pathlib import Path
+from pkgutil import resolve_name
 from typing import Any
 
 import pytest
@@ -128,6 +132,33 @@ def test_interrupted_it_goes_on_to_the_same_trials(
     again = recipe.sweep(project, wanted(project), tmp_path / "s")
     assert told(again) == told(done) and len(fits) == 5
     assert again.best_config.read_bytes() == done.best_config.read_bytes()
+
+
+@pytest.mark.parametrize(
+    "name", ["ukraine_stance.runs.write_json", "optuna.create_study", "optuna.study.Study.set_user_attr"]
+)
+@pytest.mark.parametrize("done_before", [False, True])
+def test_killed_while_it_begins_it_leaves_nothing_in_the_way(
+    project: Project, done: Sweep, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, done_before: bool
+) -> None:
+    module, _, function = name.rpartition(".")
+    original = getattr(resolve_name(module), function)
+
+    def killed(*arguments: Any, **named: Any) -> None:
+        if done_before:
+            original(*arguments, **named)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    with monkeypatch.context() as broken:
+        broken.setattr(name, killed)
+        child = multiprocessing.get_context("fork").Process(
+            target=recipe.sweep, args=(project, wanted(project), tmp_path / "s")
+        )
+        child.start()
+        child.join()
+    assert child.exitcode == -signal.SIGKILL
+    assert told(recipe.sweep(project, wanted(project, trials=1), tmp_path / "s")) == told(done)[:1]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["s"]
 
 
 def test_a_finished_sweep_tries_nothing_and_more_trials_go_on(

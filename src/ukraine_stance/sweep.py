@@ -16,7 +16,7 @@ from ukraine_stance.corpus.dataset import Dataset
 from ukraine_stance.errors import ServiceGone, UserMistake
 from ukraine_stance.evaluation.metrics import METRICS, confusion
 from ukraine_stance.evaluation.results import gold_columns, predicted_columns
-from ukraine_stance.files import saying_why_unwritten, sha256_json, sole_writer, write_text
+from ukraine_stance.files import replacing_folder, saying_why_unwritten, sha256_json, sole_writer, write_text
 from ukraine_stance.progress import line
 from ukraine_stance.project import Project
 from ukraine_stance.runs import Run
@@ -114,29 +114,38 @@ def _open(folder: Path, project: Project, space: SearchSpace, data: Dataset) -> 
         "data": data.learned_sha256,
         "versions": classifier.versions(),
     }
-    there = folder.exists() and any(folder.iterdir())
-    if there and not (folder / _STUDY).is_file():
+    if not folder.exists() or not any(folder.iterdir()):
+        _begin(folder, project, base, data, sha256_json(asked))
+    if not (folder / _STUDY).is_file():
         raise UserMistake(f"{folder}: exists and is no sweep; give another --out")
-    if not there:
-        folder.mkdir(parents=True, exist_ok=True)
-        facts = {"sha256": data.sha256, "rows": {name: len(data.part(name)) for name in ("train", "validation")}}
-        runs.record_origin(folder, resolved_yaml(base), facts, project.root)
-    pruner = optuna.pruners.MedianPruner(_DRAWN_FIRST) if wanted.prune else optuna.pruners.NopPruner()
-    study = optuna.create_study(
-        storage=f"sqlite:///{(folder / _STUDY).absolute()}",
-        study_name="sweep",
-        direction="maximize",
-        load_if_exists=True,
-        pruner=pruner,
-    )
-    if study.user_attrs.setdefault(_ASKED, sha256_json(asked)) != sha256_json(asked):
+    study = _study(folder)
+    if study.user_attrs.get(_ASKED) != sha256_json(asked):
         raise UserMistake(
             f"{folder}: holds a sweep of another experiment, other values, data or library versions; give another --out"
         )
-    study.set_user_attr(_ASKED, sha256_json(asked))
+    study.pruner = optuna.pruners.MedianPruner(_DRAWN_FIRST) if wanted.prune else optuna.pruners.NopPruner()
     for trial in study.get_trials(deepcopy=False, states=(optuna.trial.TrialState.RUNNING,)):
         study.tell(trial.number, state=optuna.trial.TrialState.FAIL)  # of a process that was killed
     return study
+
+
+def _begin(folder: Path, project: Project, base: ExperimentConfig, data: Dataset, asked: str) -> None:
+    """Make the folder with all that a sweep goes on from, or no folder at all, whenever the process is killed."""
+    facts = {"sha256": data.sha256, "rows": {name: len(data.part(name)) for name in ("train", "validation")}}
+    with replacing_folder(folder) as temporary:
+        runs.record_origin(temporary, resolved_yaml(base), facts, project.root)
+        _study(temporary).set_user_attr(_ASKED, asked)
+
+
+def _study(folder: Path) -> "Study":
+    import optuna
+    from sqlalchemy.pool import NullPool
+
+    # No connection outlives its use: the folder of a new study is renamed.
+    storage = optuna.storages.RDBStorage(
+        f"sqlite:///{(folder / _STUDY).absolute()}", engine_kwargs={"poolclass": NullPool}
+    )
+    return optuna.create_study(storage=storage, study_name="sweep", direction="maximize", load_if_exists=True)
 
 
 def _search(study: "Study", space: SearchSpace, missing: int, data: Dataset, folder: Path) -> None:
