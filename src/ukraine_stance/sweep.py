@@ -3,10 +3,11 @@
 import json
 import logging
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from ukraine_stance import classifier, fitting, runs, tracking
 from ukraine_stance.config import ExperimentConfig, SearchSpace, SweepConfig, resolved_yaml, search_space
@@ -19,16 +20,17 @@ from ukraine_stance.evaluation.results import gold_columns, predicted_columns
 from ukraine_stance.files import replacing_folder, saying_why_unwritten, sha256_json, sole_writer, write_text
 from ukraine_stance.progress import line
 from ukraine_stance.project import Project
+from ukraine_stance.records import TrialResult
 from ukraine_stance.runs import Run
 
 if TYPE_CHECKING:
     from optuna import Study, Trial
     from optuna.trial import FrozenTrial
 
-_STUDY = "study.db"
 _BEST = "best.yaml"
 _TRIALS = "trials.csv"
 _ASKED = "asked"
+_REFUSED = "refused"
 # What the best config's name ends in.
 _SWEPT = "-swept"
 # Trials before the sampler and the pruner learn from them.
@@ -36,19 +38,9 @@ _DRAWN_FIRST = 8
 # Of a config: as the search's figure for a trial, and what early stopping goes by.
 _METRIC = "macro_f1"
 
+Show: TypeAlias = Callable[[Sequence[TrialResult]], None]
 
-@dataclass(frozen=True, slots=True)
-class TrialResult:
-    """One trial: what was set, in words of `--set`, and its validation macro-F1.
-
-    One that was pruned has that of its end, none where its values were refused.
-    """
-
-    number: int
-    values: dict[str, str]
-    score: float | None
-    pruned: bool
-    seconds: float
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +58,7 @@ class Sweep:
     @property
     def best(self) -> TrialResult:
         """The trial of the highest score among those that ran to their end."""
-        return max((one for one in self.trials if not one.pruned), key=lambda one: one.score or 0.0)
+        return max((one for one in self.trials if one.outcome == "completed"), key=lambda one: one.score or 0.0)
 
 
 def sweep(project: Project, wanted: SweepConfig, out: Path | None = None) -> Sweep:
@@ -80,25 +72,62 @@ def sweep(project: Project, wanted: SweepConfig, out: Path | None = None) -> Swe
     data = dataset.load(project, base.data)
     if base.tracking.enabled:
         tracking.check(project)
+        tracking.mark_dead(project, runs.unfinished(project.runs))
     folder = out or runs.new_folder(project.runs, f"sweep-{base.name}")
     with saying_why_unwritten(folder), sole_writer(folder):
         study = _open(folder, project, space, data)
         missing = wanted.trials - len(_ended(study))
-        if missing <= 0:
-            line(f"{folder}: finished before, nothing is tried")
-        try:
-            _search(study, space, missing, data, folder)
-        except KeyboardInterrupt:
-            line(f"{folder}: keeps {len(_ended(study))} trials; the same command with --out {folder} goes on")
-            raise
-        finally:
-            shutil.rmtree(_workspace(folder), ignore_errors=True)
-        done = Sweep(folder, tuple(map(_result, _ended(study))))
-        if all(one.pruned for one in done.trials):
-            raise UserMistake(f"{folder}: no trial came to its end; give other values, and another --out")
-        _write(done, study, space)
+        with _mirrored(project, folder, base, missing > 0) as show:
+            done = _try(study, space, missing, data, folder, show)
+            _write(done, study, space)
     if base.tracking.enabled:
         _publish(project, done, base)
+    return done
+
+
+@contextmanager
+def _mirrored(project: Project, folder: Path, base: ExperimentConfig, goes_on: bool) -> Iterator[Show]:
+    """Show in MLflow that the sweep runs, where it does and MLflow is on; gives what shows the trials that ended.
+
+    A store that goes away meanwhile is left alone from then on: to wait for it at every trial would cost minutes.
+    """
+    if not base.tracking.enabled or not goes_on:
+        yield lambda trials: None
+        return
+    mirror = tracking.open_sweep(project, Run(folder), base.model_dump(mode="json"))
+    gone = False
+
+    def show(trials: Sequence[TrialResult]) -> None:
+        nonlocal gone
+        if gone:
+            return
+        try:
+            tracking.send_trials(project, mirror, trials)
+        except ServiceGone as fault:
+            gone = True
+            _log.warning("%s\n%s: the sweep goes on; what is missing there is sent at its end", fault, folder)
+
+    try:
+        yield show
+    except BaseException as fault:
+        tracking.fail(project, mirror, isinstance(fault, KeyboardInterrupt))
+        raise
+
+
+def _try(study: "Study", space: SearchSpace, missing: int, data: Dataset, folder: Path, show: Show) -> Sweep:
+    if missing <= 0:
+        line(f"{folder}: finished before, nothing is tried")
+    try:
+        show([_result(one) for one in _ended(study)])  # before an interruption, or while the store was away
+        _search(study, space, missing, data, folder, show)
+    except KeyboardInterrupt:
+        line(f"{folder}: keeps {len(_ended(study))} trials; the same command with --out {folder} goes on")
+        raise
+    finally:
+        shutil.rmtree(_workspace(folder), ignore_errors=True)
+    done = Sweep(folder, tuple(map(_result, _ended(study))))
+    if all(one.outcome != "completed" for one in done.trials):
+        raise UserMistake(f"{folder}: no trial came to its end; give other values, and another --out")
     return done
 
 
@@ -116,7 +145,7 @@ def _open(folder: Path, project: Project, space: SearchSpace, data: Dataset) -> 
     }
     if not folder.exists() or not any(folder.iterdir()):
         _begin(folder, project, base, data, sha256_json(asked))
-    if not (folder / _STUDY).is_file():
+    if not Run(folder).study.is_file():
         raise UserMistake(f"{folder}: exists and is no sweep; give another --out")
     study = _study(folder)
     if study.user_attrs.get(_ASKED) != sha256_json(asked):
@@ -143,12 +172,12 @@ def _study(folder: Path) -> "Study":
 
     # No connection outlives its use: the folder of a new study is renamed.
     storage = optuna.storages.RDBStorage(
-        f"sqlite:///{(folder / _STUDY).absolute()}", engine_kwargs={"poolclass": NullPool}
+        f"sqlite:///{Run(folder).study.absolute()}", engine_kwargs={"poolclass": NullPool}
     )
     return optuna.create_study(storage=storage, study_name="sweep", direction="maximize", load_if_exists=True)
 
 
-def _search(study: "Study", space: SearchSpace, missing: int, data: Dataset, folder: Path) -> None:
+def _search(study: "Study", space: SearchSpace, missing: int, data: Dataset, folder: Path, show: Show) -> None:
     import optuna
 
     wanted = space.wanted
@@ -163,14 +192,16 @@ def _search(study: "Study", space: SearchSpace, missing: int, data: Dataset, fol
         try:
             score = _score(space.experiment(values), data, trial, folder, wanted.prune)
         except optuna.TrialPruned:
-            study.tell(trial, state=optuna.trial.TrialState.PRUNED)
+            told = study.tell(trial, state=optuna.trial.TrialState.PRUNED)
             line(f"trial {ended + 1} of {wanted.trials}: pruned ({said})")
         except UserMistake as fault:  # values that fit the schema and not the data, or not one another
-            study.tell(trial, state=optuna.trial.TrialState.PRUNED)
+            trial.set_user_attr(_REFUSED, str(fault))
+            told = study.tell(trial, state=optuna.trial.TrialState.PRUNED)
             line(f"trial {ended + 1} of {wanted.trials}: refused ({said}): {fault}")
         else:
-            study.tell(trial, score)
+            told = study.tell(trial, score)
             line(f"trial {ended + 1} of {wanted.trials}: validation macro-F1 {score:.3f} ({said})")
+        show([_result(told)])
 
 
 def _drawn(trial: "Trial", space: SearchSpace) -> dict[str, str]:
@@ -217,9 +248,17 @@ def _ended(study: "Study") -> "Sequence[FrozenTrial]":
 def _result(trial: "FrozenTrial") -> TrialResult:
     from optuna.trial import TrialState
 
-    seconds = trial.duration.total_seconds() if trial.duration else 0.0
+    assert trial.datetime_start is not None and trial.datetime_complete is not None
     score = trial.value if trial.value is not None else trial.intermediate_values.get(trial.last_step or 0)
-    return TrialResult(trial.number, trial.user_attrs["values"], score, trial.state == TrialState.PRUNED, seconds)
+    cut_off: Literal["refused", "pruned"] = "refused" if _REFUSED in trial.user_attrs else "pruned"
+    return TrialResult(
+        trial.number,
+        trial.user_attrs["values"],
+        score,
+        "completed" if trial.state == TrialState.COMPLETE else cut_off,
+        trial.datetime_start.timestamp(),
+        trial.datetime_complete.timestamp(),
+    )
 
 
 def _write(done: Sweep, study: "Study", space: SearchSpace) -> None:
@@ -233,8 +272,7 @@ def _write(done: Sweep, study: "Study", space: SearchSpace) -> None:
 
 
 def _publish(project: Project, done: Sweep, base: ExperimentConfig) -> None:
-    trials = [(one.number, one.values, one.score, one.pruned) for one in done.trials]
     try:
-        tracking.publish_sweep(project, Run(done.folder), base.model_dump(mode="json"), trials, done.best_config)
+        tracking.publish_sweep(project, Run(done.folder), base.model_dump(mode="json"), done.trials, done.best_config)
     except ServiceGone as fault:
-        logging.getLogger(__name__).warning("%s\nall is done; the same command again sends it", fault)
+        _log.warning("%s\nall is done; the same command with --out %s sends it", fault, done.folder)
