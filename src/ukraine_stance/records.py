@@ -55,3 +55,24 @@ class Vote:
     coder: str
     label: str
     codebook_version: str
+
+
+@dataclass(frozen=True, slots=True)
+class TrialResult:
+    """A trial of a sweep that ended: what was set, in words of `--set`, and its validation macro-F1.
+
+    One that was pruned has that of its end; one whose values the data refuse, or one another, has none. started and
+    ended are in seconds since 1970.
+    """
+
+    number: int
+    values: dict[str, str]
+    score: float | None
+    outcome: Literal["completed", "pruned", "refused"]
+    started: float
+    ended: float
+
+    @property
+    def seconds(self) -> float:
+        """How long it took."""
+        return self.ended - self.started

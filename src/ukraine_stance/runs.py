@@ -90,6 +90,11 @@ class Run:
         return self.folder / "mlflow.json"
 
     @property
+    def study(self) -> Path:
+        """The trials of a sweep, which has neither results nor a model of its own."""
+        return self.folder / "study.db"
+
+    @property
     def is_finished(self) -> bool:
         """Whether all was written: metrics are, and they come last."""
         return self.metrics.is_file()
@@ -188,9 +193,9 @@ def reopen(run: Run, asked: dict[str, Any]) -> None:
 
 
 def unfinished(runs: Path) -> Iterator[Run]:
-    """Runs among the folders of `runs` that have no result and that no process works on."""
+    """Runs among the folders of `runs` that have no result, and sweeps, that no process works on."""
     for folder in sorted(runs.iterdir()) if runs.is_dir() else ():
-        if is_begun(folder) and not has_writer(folder):
+        if (is_begun(folder) or Run(folder).study.is_file()) and not has_writer(folder):
             yield Run(folder)
 
 

@@ -18,6 +18,7 @@ from ukraine_stance import classifier
 from ukraine_stance.errors import CheckRefused, ServiceGone, UserMistake
 from ukraine_stance.files import read_json, write_json
 from ukraine_stance.project import Project
+from ukraine_stance.records import TrialResult
 from ukraine_stance.runs import Run, read_metrics, refuse_unfinished
 
 if TYPE_CHECKING:
@@ -32,6 +33,8 @@ _PUBLISHED = "stance.published"
 # Whether `stance train --resume` goes on with a run that ended without a result.
 _RESUMABLE = "stance.resumable"
 _TRIAL = "stance.trial"
+# Whether a trial was completed, pruned or refused.
+_OUTCOME = "stance.outcome"
 # The alias of the registry that names the model in use.
 CHAMPION = "champion"
 # Characters of a tag's value that every registry takes; this one's own limit is 100,000, that of older servers this.
@@ -128,7 +131,7 @@ def mark_dead(project: Project, unfinished: Iterable[Run]) -> None:
     """Record as killed, and as resumable, the runs that are still shown as running and that no process works on."""
     uri = without_password(tracking_uri(project))
     noted = [read_json(run.mirror) for run in unfinished if run.mirror.is_file()]
-    here = [note["run_id"] for note in noted if note["uri"] == uri]
+    here = [note["run_id"] for note in noted if note["uri"] == uri and not note["published"]]
     if not here:
         return
     import mlflow
@@ -191,42 +194,40 @@ def publish_cross_validation(project: Project, run: Run, config: dict[str, Any],
         return mirror
 
 
-def publish_sweep(
-    project: Project,
-    run: Run,
-    config: dict[str, Any],
-    trials: Sequence[tuple[int, dict[str, str], float | None, bool]],
-    best_config: Path,
-) -> Mirror:
-    """Send a sweep: a parent run with its files, and a child for each trial (number, values, score, pruned).
+def open_sweep(project: Project, run: Run, config: dict[str, Any]) -> Mirror:
+    """Show that a sweep runs: as `reopen` where it was begun before, else as a new run of MLflow.
 
-    config is the experiment's, as plain values. Again sends only the trials that are not there yet. Raises ServiceGone
-    as `publish` does.
+    config is the experiment's, as plain values.
+    """
+    return reopen(project, run, _named_sweep(config))
+
+
+def send_trials(project: Project, sweep: Mirror, trials: Iterable[TrialResult]) -> None:
+    """Show trials as children of their sweep; one that is there is left as it is. Raises ServiceGone as `publish`."""
+    with _client(project) as client:
+        _send_trials(client, sweep, trials)
+
+
+def publish_sweep(
+    project: Project, run: Run, config: dict[str, Any], trials: Sequence[TrialResult], best_config: Path
+) -> Mirror:
+    """Send a sweep that has come to its end: a parent run with its files, and the trials that are not there yet.
+
+    config is the experiment's, as plain values. Again is harmless. Raises ServiceGone as `publish` does.
     """
     from mlflow.entities import Metric
 
     with _client(project) as client:
-        mirror = _mirror(client, project, run, {**config, "name": f"sweep-{config['name']}"})
+        mirror = _mirror(client, project, run, _named_sweep(config))
+        _send_trials(client, mirror, trials)
         provenance = read_json(run.provenance)
         seconds = int(provenance["started_unix"] * 1000)
-        experiment = client.get_run(mirror.run_id).info.experiment_id
-        of_parent = f"tags.`mlflow.parentRunId` = '{mirror.run_id}'"
-        there = {one.data.tags.get(_TRIAL) for one in client.search_runs([experiment], of_parent, max_results=50_000)}
-        for number, values, score, pruned in trials:
-            if str(number) in there:
-                continue
-            child = client.create_run(
-                experiment, tags={"mlflow.parentRunId": mirror.run_id}, run_name=f"trial-{number}"
-            )
-            scores = [] if score is None else [Metric("validation.macro_f1", score, seconds, 0)]
-            tags = {"stance.pruned": str(pruned).lower(), _TRIAL: str(number)}
-            _log(client, Mirror(mirror.uri, child.info.run_id), values, scores, tags)
-            client.set_terminated(child.info.run_id, "FINISHED")
-        reached = [score for _, _, score, pruned in trials if score is not None and not pruned]
+        reached = [one.score for one in trials if one.score is not None and one.outcome == "completed"]
         best = [Metric("best.validation.macro_f1", max(reached), seconds, len(trials))] if reached else []
         tags = {
             "stance.run_folder": run.folder.name,
             "stance.data_sha256": provenance["data"]["sha256"],
+            _RESUMABLE: "false",
             "mlflow.source.name": "stance sweep",
             "mlflow.source.git.commit": provenance["commit"] or "",
         }
@@ -426,6 +427,27 @@ def _mirror(client: "MlflowClient", project: Project, run: Run, config: dict[str
     mirror = Mirror(uri, opened.info.run_id)
     _note(run, mirror, published=False)
     return mirror
+
+
+def _named_sweep(config: dict[str, Any]) -> dict[str, Any]:
+    return {**config, "name": f"sweep-{config['name']}"}
+
+
+def _send_trials(client: "MlflowClient", sweep: Mirror, trials: Iterable[TrialResult]) -> None:
+    from mlflow.entities import Metric
+
+    experiment = client.get_run(sweep.run_id).info.experiment_id
+    for trial in trials:
+        tags = {"mlflow.parentRunId": sweep.run_id, _TRIAL: str(trial.number)}
+        there = client.search_runs([experiment], " and ".join(f"tags.`{name}` = '{tags[name]}'" for name in tags))
+        started, ended = (int(moment * 1000) for moment in (trial.started, trial.ended))
+        name = f"trial-{trial.number}"
+        child = there[0] if there else client.create_run(experiment, start_time=started, tags=tags, run_name=name)
+        if child.info.status != "RUNNING":  # else it is new, or its sending was cut off
+            continue
+        scores = [] if trial.score is None else [Metric("validation.macro_f1", trial.score, ended, 0)]
+        _log(client, Mirror(sweep.uri, child.info.run_id), trial.values, scores, {_OUTCOME: trial.outcome})
+        client.set_terminated(child.info.run_id, "FINISHED", end_time=ended)
 
 
 def _end(client: "MlflowClient", run_id: str, status: str, resumable: bool) -> None:

@@ -551,7 +551,8 @@ def test_random_overrides_never_give_anything_but_a_mistake_of_the_users(given: 
 
 
 @pytest.mark.parametrize("path", sorted((REPOSITORY / "configs").glob("*/*.yaml")), ids=lambda path: path.stem)
-def test_a_file_tells_its_kind_by_its_keys(path: Path) -> None:
+def test_a_file_tells_its_kind_by_its_keys(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(REPOSITORY)  # a sweep names its experiment from there
     kinds = {"train": "ExperimentConfig", "sweep": "SweepConfig", "gate": "GateConfig"}
     assert type(load_any(path).config).__name__ == kinds[path.parent.name]
 

@@ -1,13 +1,15 @@
 """What a sweep may say, and what it may not try."""
 
+import re
 from pathlib import Path
 
 import pytest
 
-from ukraine_stance.config import SweepConfig, load, load_sweep, resolved_yaml
+from ukraine_stance.config import SweepConfig, load, load_sweep, resolved_yaml, search_space
 from ukraine_stance.errors import UserMistake
 
 REPOSITORY = Path(__file__).parents[2]
+TFIDF = REPOSITORY / "configs" / "train" / "tfidf.yaml"
 SHIPPED = sorted((REPOSITORY / "configs" / "sweep").glob("*.yaml"))
 SMALL = "config: x.yaml\ntrials: 3\nlog_uniform:\n  model.c: [0.5, 8]\n"
 
@@ -15,6 +17,7 @@ SMALL = "config: x.yaml\ntrials: 3\nlog_uniform:\n  model.c: [0.5, 8]\n"
 @pytest.fixture(autouse=True)
 def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
+    Path("x.yaml").write_text(TFIDF.read_text(encoding="utf-8"), encoding="utf-8")
 
 
 def read(text: str, *overrides: str) -> SweepConfig:
@@ -29,7 +32,10 @@ def faults(text: str) -> list[str]:
 
 
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.name)
-def test_a_shipped_sweep_introduces_itself_and_tries_what_its_experiment_has(path: Path) -> None:
+def test_a_shipped_sweep_introduces_itself_and_tries_what_its_experiment_has(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(REPOSITORY)
     shipped = load_sweep(path).config
     assert f"#   stance sweep configs/sweep/{path.name}" in path.read_text(encoding="utf-8").splitlines()
     model = load(REPOSITORY / shipped.config).config.model
@@ -81,3 +87,60 @@ def test_all_faults_are_told_at_once_with_their_places() -> None:
 )
 def test_a_rule_across_keys_names_no_key(rest: str, said: str) -> None:
     assert faults(f"config: x.yaml\ntrials: 2\n{rest}") == [f"s.yaml:1:1: {said}"]
+
+
+def test_every_value_that_the_experiment_refuses_is_told_at_its_place() -> None:
+    text = (
+        "config: x.yaml\ntrials: 2\nuniform:\n  model.c: [-1, 9]\n  model.min_documents: [0, 2.5]\n"
+        "log_uniform:\n  model.leraning_rate: [1, 2]\n  tfidf.c: [1, 2]\n"
+        "choices:\n  model.word_ngrams: [[1, 9], [1, 1]]\n  model.sublinear: [true, 'yes']\n"
+    )
+    assert faults(text) == [
+        "s.yaml:4:3: uniform.model.c: must be above 0, found the whole number -1",
+        "s.yaml:5:3: uniform.model.min_documents: expected a whole number, found the number 2.5",
+        "s.yaml:5:3: uniform.model.min_documents: must be at least 1, found the whole number 0",
+        "s.yaml:7:3: log_uniform.model.leraning_rate: unknown key ('learning_rate' belongs to the family transformer, "
+        "not to tfidf)",
+        "s.yaml:8:3: log_uniform.tfidf.c: tfidf: a section for the family ensemble alone; the model here is tfidf "
+        "(did you mean 'model'?)",
+        "s.yaml:10:3: choices.model.word_ngrams: model.word_ngrams[1]: must be at most 5, found the whole number 9",
+        "s.yaml:11:3: choices.model.sublinear: expected true or false, found the text 'yes' (write true or false "
+        "without quotes; in YAML 1.2 any other word is text)",
+    ]
+
+
+def test_the_faults_of_the_experiment_are_told_at_its_name() -> None:
+    Path("x.yaml").write_text(TFIDF.read_text(encoding="utf-8").replace("seed: ", "sed: "), encoding="utf-8")
+    (said,) = faults(SMALL)
+    assert re.fullmatch(r"s\.yaml:1:1: config: x\.yaml:\d+:1: sed: unknown key \(did you mean 'seed'\?\)", said)
+    assert faults(SMALL.replace("x.yaml", "y.yaml")) == [
+        "s.yaml:1:1: config: y.yaml: no such file (did you mean 'x.yaml' or 's.yaml'?)"
+    ]
+
+
+def test_a_sweep_of_no_file_is_held_to_its_experiment_too() -> None:
+    with pytest.raises(UserMistake, match=r"^uniform.model.epochs: unknown key"):
+        search_space(SweepConfig(config="x.yaml", trials=2, uniform={"model.epochs": (1, 2)}))
+
+
+@pytest.mark.parametrize(
+    ("config", "whole"),
+    [
+        ("tfidf", {"model.c": False, "model.min_documents": True}),
+        ("minilm", {"model.epochs": True, "model.learning_rate": False, "model.max_tokens": True}),
+        ("ensemble", {"model.c": False, "model.folds": True, "tfidf.c": False, "transformer.epochs": True}),
+    ],
+)
+def test_whether_a_range_is_of_whole_numbers_is_the_keys_to_say(config: str, whole: dict[str, bool]) -> None:
+    path = str(REPOSITORY / "configs" / "train" / f"{config}.yaml")
+    highest = {key: 1 if key == "model.learning_rate" else 9 for key in whole}
+    lowest = {key: 0.5 if key == "model.learning_rate" else 8 for key in whole}
+    ranges = {key: (lowest[key], highest[key]) for key in whole}
+    space = search_space(SweepConfig(config=path, trials=2, uniform=ranges))
+    assert {key: space.is_whole(key) for key in whole} == whole
+
+
+@pytest.mark.parametrize("ends", ["[1, 2.5]", "[1.5, 2]", "[1.0, 2.0]"])
+def test_a_range_with_a_fraction_is_refused_for_a_key_of_whole_numbers(ends: str) -> None:
+    for said in faults(f"config: x.yaml\ntrials: 2\nuniform:\n  model.min_documents: {ends}\n"):
+        assert said.startswith("s.yaml:4:3: uniform.model.min_documents: expected a whole number, found the number ")

@@ -54,13 +54,13 @@ def sweep_command(
 def _table(done: "Sweep") -> "Table":
     from rich.table import Table
 
-    best = sorted(done.trials, key=lambda one: (one.pruned, -(one.score or 0.0)))[:_SHOWN]
+    best = sorted(done.trials, key=lambda one: (one.outcome != "completed", -(one.score or 0.0)))[:_SHOWN]
     table = Table(title=f"best {len(best)} of {len(done.trials)} trials", title_justify="left")
     for heading in ("trial", "validation macro-F1", "seconds", *done.best.values):
         table.add_column(heading)
     for one in best:
         score = "undefined" if one.score is None else f"{one.score:.3f}"
-        shown = f"{score} (pruned)" if one.pruned else score
+        shown = score if one.outcome == "completed" else f"{score} ({one.outcome})"
         table.add_row(str(one.number), shown, f"{one.seconds:.0f}", *map(_short, one.values.values()))
     return table
 

@@ -2,7 +2,7 @@
 
 from ukraine_stance.config.emission import resolved_yaml
 from ukraine_stance.config.gate import GateConfig
-from ukraine_stance.config.loading import LoadedConfig, load, load_any, load_gate, load_sweep, show
+from ukraine_stance.config.loading import LoadedConfig, load, load_gate, show
 from ukraine_stance.config.schema import (
     AbstentionConfig,
     DataConfig,
@@ -19,6 +19,7 @@ from ukraine_stance.config.schema import (
     TransformerConfig,
     json_schema,
 )
+from ukraine_stance.config.search import SearchSpace, load_any, load_sweep, search_space
 from ukraine_stance.config.sweep import SweepConfig
 
 __all__ = [
@@ -34,6 +35,7 @@ __all__ = [
     "LoadedConfig",
     "MemberConfig",
     "ModelConfig",
+    "SearchSpace",
     "SweepConfig",
     "TfidfConfig",
     "TrackingConfig",
@@ -44,5 +46,6 @@ __all__ = [
     "load_gate",
     "load_sweep",
     "resolved_yaml",
+    "search_space",
     "show",
 ]

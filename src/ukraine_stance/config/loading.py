@@ -3,14 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Generic
+from typing import Generic
 
 from ukraine_stance.config import overrides as override
 from ukraine_stance.config.emission import annotated_yaml, leaves
-from ukraine_stance.config.faults import Plain, dotted, mistake
+from ukraine_stance.config.faults import Fault, Plain, dotted, mistake
 from ukraine_stance.config.gate import GATE, GateConfig
-from ukraine_stance.config.schema import EXPERIMENT, AnyLayout, ExperimentConfig, Layout, Schema, Section
-from ukraine_stance.config.sweep import SWEEP, SweepConfig
+from ukraine_stance.config.schema import EXPERIMENT, ExperimentConfig, Layout, Schema, Section
 from ukraine_stance.config.validation import validate
 from ukraine_stance.config.yaml_source import Document, read
 
@@ -34,24 +33,12 @@ def load(path: Path, overrides: Sequence[str] = ()) -> LoadedConfig[ExperimentCo
 
     Raises UserMistake with every fault of the file and of the overrides, a line each, the file's first and by position.
     """
-    return _load(EXPERIMENT, path, overrides)
+    return load_kind(EXPERIMENT, path, overrides)[0]
 
 
 def load_gate(path: Path, overrides: Sequence[str] = ()) -> LoadedConfig[GateConfig]:
     """Read the rules of the gate, as `load` reads an experiment."""
-    return _load(GATE, path, overrides)
-
-
-def load_sweep(path: Path, overrides: Sequence[str] = ()) -> LoadedConfig[SweepConfig]:
-    """Read what a sweep tries, as `load` reads an experiment."""
-    return _load(SWEEP, path, overrides)
-
-
-def load_any(path: Path, overrides: Sequence[str] = ()) -> LoadedConfig[Any]:
-    """Read a config of any kind: the one that knows most of the file's keys, an experiment where none does."""
-    keys = set(read(path).data or ())
-    kinds: tuple[AnyLayout, ...] = (EXPERIMENT, GATE, SWEEP)
-    return _load(max(kinds, key=lambda layout: len(keys & layout.schema.model_fields.keys())), path, overrides)
+    return load_kind(GATE, path, overrides)[0]
 
 
 def show(loaded: LoadedConfig[Schema]) -> str:
@@ -59,18 +46,28 @@ def show(loaded: LoadedConfig[Schema]) -> str:
     return annotated_yaml(loaded.config, loaded.origins)
 
 
-def _load(layout: Layout[Schema], path: Path, overrides: Sequence[str]) -> LoadedConfig[Schema]:
+def load_kind(layout: Layout[Schema], path: Path, overrides: Sequence[str]) -> tuple[LoadedConfig[Schema], Document]:
+    """A config of one kind and the document that it was read from. Raises UserMistake as `load` does."""
+    config, document, faults = attempt(layout, path, overrides)
+    if config is None:
+        raise mistake(faults)
+    return LoadedConfig(config, _origins(config, document), path), document
+
+
+def attempt(
+    layout: Layout[Schema], path: Path, overrides: Sequence[str]
+) -> tuple[Schema | None, Document, list[Fault]]:
+    """A config of one kind, None where there are faults, with the document that it was read from and the faults."""
     given, faults = override.parse(layout, overrides)
     document = read(path)
     faults += document.faults
     if document.data is None:
-        raise mistake(faults)
+        return None, document, faults
     file_family = _family(document)
     override.apply(given, document)
     config, invalid = validate(layout, document, file_family)
-    if config is None or faults:
-        raise mistake([*faults, *invalid])
-    return LoadedConfig(config, _origins(config, document), path)
+    faults += invalid
+    return None if faults else config, document, faults
 
 
 def _family(document: Document) -> Plain:

@@ -11,6 +11,7 @@ from ukraine_stance.labels import FIELD_SHARES
 SLUG = r"^[a-z0-9]+(-[a-z0-9]+)*$"
 SHA256 = r"^[0-9a-f]{64}$"
 KEY = r"^[a-z0-9][a-z0-9_\-]*$"
+LONGEST_NAME = 80
 REGISTRY_NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"  # MLflow bars '/' and ':'; '@' divides models:/NAME@ALIAS
 
 # Thirds written with three decimals will do: every figure made from shares is a ratio.
@@ -318,7 +319,7 @@ class TrackingConfig(Section):
 class ExperimentConfig(Section):
     """One complete experiment of ukraine-stance."""
 
-    name: Annotated[str, StringConstraints(max_length=80, pattern=SLUG)] = Field(
+    name: Annotated[str, StringConstraints(max_length=LONGEST_NAME, pattern=SLUG)] = Field(
         description="Name of the experiment, part of the run folder's name: small letters, digits and hyphens."
     )
     seed: int = Field(ge=0, le=2**32 - 1, description="Seed of everything random in the run.")

@@ -49,7 +49,7 @@ class SweepConfig(Section):
         description="End a trial whose validation macro-F1 after an epoch is below the median of earlier trials then.",
     )
     uniform: dict[Key, Ends] = Field(
-        default={}, description="Values by key between [lowest, highest]; whole numbers where both ends are whole."
+        default={}, description="Values by key between [lowest, highest]; whole numbers where the key takes no others."
     )
     log_uniform: dict[Key, Factors] = Field(
         default={}, description="As uniform, but equal factors are equally likely: for learning rates and strengths."
