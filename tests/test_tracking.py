@@ -94,9 +94,20 @@ def test_a_model_is_found_by_run_version_and_alias(
 
 @pytest.mark.parametrize("name", ["models:/absent@champion", "models:/absent/1", "runs:/0123456789abcdef"])
 def test_an_unknown_model_is_one_clear_line(project: Project, name: str) -> None:
+    tracking.check(project)  # makes the store
     with pytest.raises(UserMistake, match="no such model") as caught:
         tracking.model_folder(project, name)
     assert "\n" not in str(caught.value)
+
+
+def test_looking_for_a_model_where_there_is_no_store_makes_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    for look in (tracking.model_folder, tracking.pinned):
+        with pytest.raises(UserMistake, match=r"models:/some@champion: there is no MLflow store at .*; name the"):
+            look(Project(tmp_path), "models:/some@champion")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_dead_server_stops_a_run_before_training(

@@ -246,6 +246,7 @@ def model_folder(project: Project, model: str) -> Path:
     if not model.startswith(("runs:/", "models:/")):
         refuse_unfinished(Path(model))
         return Path(model)
+    _refuse_without_store(project, model)
     uri = f"{model.rstrip('/')}/{_MODEL_NAME}" if model.count("/") == 1 and model.startswith("runs:/") else model
     target = tempfile.mkdtemp(prefix="stance-model-")
     atexit.register(shutil.rmtree, target, ignore_errors=True)
@@ -270,6 +271,7 @@ def pinned(project: Project, model: str) -> str:
     name, at, alias = model.removeprefix("models:/").partition("@")
     if not model.startswith("models:/") or not at:
         return model
+    _refuse_without_store(project, model)
     with _client(project) as client:
         named = _aliased(client, name, alias)
     if named is None:
@@ -328,6 +330,15 @@ def settle(project: Project, version: Version, tags: dict[str, str], before: Ver
             client.set_model_version_tag(version.name, version.number, key, value)
         if accepted:
             client.set_registered_model_alias(version.name, CHAMPION, version.number)
+
+
+def _refuse_without_store(project: Project, model: str) -> None:
+    """Raise UserMistake where there is no store to look in; opening the project's own one would make it."""
+    if not os.environ.get("MLFLOW_TRACKING_URI") and not project.mlflow_database.exists():
+        raise UserMistake(
+            f"{model}: there is no MLflow store at {project.mlflow_database}; name the project that has one with "
+            "--root, or a server in MLFLOW_TRACKING_URI"
+        )
 
 
 def _aliased(client: "MlflowClient", name: str, alias: str) -> Version | None:

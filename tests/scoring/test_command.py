@@ -58,7 +58,7 @@ def test_a_file_is_scored_and_the_output_is_named_last(score: Score, tmp_path: P
     assert (code, err) == (0, "")
     assert out.splitlines() == [
         "2 rows: 1 scored (1 neutral), 1 rejected",
-        "rejected: 1 rows: text is empty",
+        "rejected: 1 row: text is empty",
         f"rejected rows with their reasons: {tmp_path / 'out.csv.rejects.jsonl'}",
         str(tmp_path / "out.csv"),
     ]
@@ -160,7 +160,7 @@ def test_standard_input_is_scored_to_standard_output_and_counted_on_stderr(
     assert code == 0
     assert err.decode().splitlines() == [
         "2 rows: 1 scored (1 neutral), 1 rejected",
-        "rejected: 1 rows: text is empty",
+        "rejected: 1 row: text is empty",
         f"rejected rows with their reasons: {rejects}",
     ]
     (tmp_path / f"out.{form}").write_bytes(out)
@@ -243,9 +243,17 @@ def test_formulas_are_guarded_on_request(score: Score, tmp_path: Path) -> None:
     assert "'" not in (tmp_path / "plain.csv").read_text()
 
 
+@pytest.mark.parametrize("out", ["out.jsonl", "out.parquet", "out/"])
+def test_formulas_are_not_promised_to_be_guarded_where_they_are_not(score: Score, tmp_path: Path, out: str) -> None:
+    code, _, err = score("text\n=1+1\n", "--guard-formulas", out=out)
+    assert (code, err.count("\n")) == (2, 1)
+    assert err.startswith("--guard-formulas: is for .csv and .tsv, not for out")
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith("out")] == []
+
+
 def test_text_in_other_letters_is_warned_of(score: Score) -> None:
     _, out, err = score("text\nПором відплив.\nThe ferry left.\n")
-    assert err.startswith("warning: 1 rows are mostly in letters that are not Latin")
+    assert err.startswith("warning: mostly in letters that are not Latin: 1 row;")
     assert out.startswith("2 rows: 2 scored")
 
 

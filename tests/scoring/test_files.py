@@ -153,7 +153,12 @@ def test_an_output_of_something_else_is_refused_and_named_until_forced(tmp_path:
     assert "was made from another model (by-length-1 there, by-length-2 now); give" in refusal(
         job, classifier("by-length-2")
     )
-    assert "another choice of options (" in refusal(ScoreJob((str(source),), job.out, text_column="words"))
+    assert "from another --text-column (text there, words now); give" in refusal(
+        ScoreJob((str(source),), job.out, text_column="words")
+    )
+    assert "from another --delimiter (none there, , now) and another --shard-rows (8192 there, 5 now); give" in refusal(
+        ScoreJob((str(source),), job.out, delimiter=",", shard_rows=5)
+    )
     written(tmp_path, "text,words\nc,d\n")
     assert "another input (" in refusal(job)
     assert " now) and another input (" in refusal(job, classifier("by-length-2"))

@@ -92,9 +92,9 @@ def test_a_file_a_folder_and_a_pattern_are_read_where_they_stand(store: Any, sco
     put(store, "d/deep/b.jsonl", b'{"text": "Nobody."}\n{"text": ""}\n')
     put(store, "d/_rejects/c.jsonl", b"{}")
     for source, said in (
-        ("s3://news/d/a.csv.gz", "1 rows: 1 scored"),
+        ("s3://news/d/a.csv.gz", "1 row: 1 scored"),
         ("s3://news/d/", "3 rows: 2 scored"),
-        ("s3://news/d/*.csv*", "1 rows: 1 scored"),
+        ("s3://news/d/*.csv*", "1 row: 1 scored"),
     ):
         code, out, _ = score(source, "--out", tmp_path / "out.csv", "--force")
         assert (code, out[: len(said)]) == (0, said)

@@ -7,11 +7,11 @@ from ukraine_stance.classifier import StanceClassifier
 from ukraine_stance.errors import UserMistake
 from ukraine_stance.files import sha256_json
 from ukraine_stance.labels import ORDER
-from ukraine_stance.scoring.parts import Fingerprint
-from ukraine_stance.tables import COMPRESSIONS, SUFFIXES, Place, find_places, format_suffix
+from ukraine_stance.scoring.parts import OPTIONS, Fingerprint
+from ukraine_stance.tables import COMPRESSIONS, GUARDED, SUFFIXES, Place, find_places, format_suffix
 
 # Raised whenever the same input and model would give other bytes.
-_FORMAT = 1
+_FORMAT = 2
 
 # The column that tells rows of several files apart.
 FILE_COLUMN = "input_file"
@@ -86,7 +86,6 @@ class ScoreJob:
 
         Reads every file on this machine once, for its hash; of a remote one only its size and entity tag are asked.
         """
-        options = [self.text_column, self.prefix, self.encoding, self.delimiter, self.guard_formulas, self.shard_rows]
         contents = [[place.name if several else place.suffix, place.identity()] for place in places]
         return {
             "format": str(_FORMAT),
@@ -94,11 +93,15 @@ class ScoreJob:
             "engine": self.engine,
             "target": classifier.target,
             "labels": ",".join(ORDER),
-            "options_sha256": sha256_json(options),
+            **{name: str(value) for name in OPTIONS if (value := getattr(self, name)) is not None},
             "input_sha256": sha256_json(contents),
         }
 
     def _check_out(self, places: list[Place]) -> None:
+        if self.guard_formulas and (self.is_folder or self.suffix not in GUARDED):
+            raise UserMistake(
+                f"--guard-formulas: is for {' and '.join(GUARDED)}, not for {self.out.name}; leave it out"
+            )
         if not self.is_folder:
             if self.out.is_dir():
                 raise UserMistake(f"{self.out}: is a folder; give a file, or end it in / for a folder of parts")

@@ -32,6 +32,9 @@ _NAME = re.compile(rf"part-\d{{6,}}-[0-9a-f]{{{_DIGITS}}}\.parquet")
 
 Fingerprint = Mapping[str, str]
 
+# What a job is asked besides its files and its model.
+OPTIONS = ("text_column", "prefix", "encoding", "delimiter", "guard_formulas", "shard_rows")
+
 # What a fingerprint's parts are called in messages; another version of this program has another `format`.
 WORDS = {
     "format": "version of this program",
@@ -39,7 +42,7 @@ WORDS = {
     "engine": "engine",
     "target": "target",
     "labels": "order of labels",
-    "options_sha256": "choice of options",
+    **{name: f"--{name.replace('_', '-')}" for name in OPTIONS},
     "input_sha256": "input",
 }
 
@@ -142,11 +145,11 @@ class PartFolder:
 
 
 def refuse_other(where: Path, found: Fingerprint, ours: Fingerprint) -> None:
-    """Raise UserMistake, naming both, where what stands at `where` is of another input, model or choice of options."""
+    """Raise UserMistake, naming both, where what stands at `where` is of another input, model or option."""
     other = [
-        f"another {words} ({_short(found.get(name))} there, {_short(ours[name])} now)"
+        f"another {words} ({_short(found.get(name))} there, {_short(ours.get(name))} now)"
         for name, words in WORDS.items()
-        if found.get(name) != ours[name]
+        if found.get(name) != ours.get(name)
     ]
     if other:
         raise UserMistake(f"{where}: was made from {' and '.join(other)}; give another --out, or --force to replace it")

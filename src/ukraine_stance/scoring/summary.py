@@ -63,18 +63,18 @@ class ScoreSummary:
     def lines(self) -> list[str]:
         """What a person should know of the rows."""
         stances = ", ".join(f"{count} {stance}" for stance, count in sorted(self.stances.items()))
-        found = [f"{self.rows} rows: {self.scored} scored ({stances or 'none'}), {self.rejected} rejected"]
+        found = [f"{_rows(self.rows)}: {self.scored} scored ({stances or 'none'}), {self.rejected} rejected"]
         if self.already_done:
             found.insert(0, "scored already from this input by this model; nothing to do")
         if self.rows_kept:
             found.append(f"{self.rows_kept} of the rows had been read and scored by a call that was stopped: kept")
-        found += [f"rejected: {count} rows: {reason}" for reason, count in self.reasons.most_common()]
+        found += [f"rejected: {_rows(count)}: {reason}" for reason, count in self.reasons.most_common()]
         if self.abstained:
-            found.append(f"the model abstained on {self.abstained} rows: their stance is empty")
+            found.append(f"the model abstained on {_rows(self.abstained)}: no stance is given there")
         if self.truncated:
-            found.append(f"{self.truncated} rows are longer than the model reads: scored on their beginning")
+            found.append(f"longer than the model reads: {_rows(self.truncated)}, scored on their beginning")
         if self.repeated_texts:
-            found.append(f"{self.repeated_texts} rows repeat a text that stands shortly before: scored once")
+            found.append(f"with a text that stands shortly before: {_rows(self.repeated_texts)}, scored once")
         if self.ids_missing or self.ids_repeated:
             found.append(
                 f"ids: {self.ids_missing} missing, {self.ids_repeated} repeated; input_row tells the rows apart"
@@ -86,7 +86,7 @@ class ScoreSummary:
         if not self.another_script:
             return []
         return [
-            f"{self.another_script} rows are mostly in letters that are not Latin: the models here learned English, "
+            f"mostly in letters that are not Latin: {_rows(self.another_script)}; the models here learned English, "
             "and their stance means little"
         ]
 
@@ -108,6 +108,10 @@ def counted(table: pa.Table, prefix: str, rejects: list[Reject], texts: pa.Array
         reasons=Counter(re.sub(r" \(.*\)", "", reject.reason, flags=re.DOTALL) for reject in rejects),
         stances=Counter(named),
     )
+
+
+def _rows(count: int) -> str:
+    return "1 row" if count == 1 else f"{count} rows"
 
 
 def _missing(ids: pa.ChunkedArray) -> int:

@@ -16,10 +16,19 @@ from ukraine_stance.tables.reading import (
     picked,
 )
 from ukraine_stance.tables.several import SeveralSources
-from ukraine_stance.tables.writing import SUFFIXES, RejectWriter, TableWriter, check_new, values_of, write_table
+from ukraine_stance.tables.writing import (
+    GUARDED,
+    SUFFIXES,
+    RejectWriter,
+    TableWriter,
+    check_new,
+    values_of,
+    write_table,
+)
 
 __all__ = [
     "COMPRESSIONS",
+    "GUARDED",
     "JSON_TEXT",
     "SUFFIXES",
     "Batch",

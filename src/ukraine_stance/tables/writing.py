@@ -20,6 +20,8 @@ from ukraine_stance.files import replacing, saying_why_unwritten
 from ukraine_stance.tables.reading import Reject, holds_json
 
 SUFFIXES = (".csv", ".tsv", ".jsonl", ".parquet")
+# Formats whose cells a spreadsheet would run.
+GUARDED = (".csv", ".tsv")
 
 # What spreadsheets take for a formula: OWASP, "CSV Injection", full-width signs included. A plain number runs nothing.
 _FORMULA = re.compile(r"[=+\-@\t\r\n＝＋－＠]")

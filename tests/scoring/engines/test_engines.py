@@ -137,7 +137,7 @@ def test_other_families_have_no_engines_and_auto_leaves_them(
     model.fit(toy, toy, tmp_path)
     plain = StanceClassifier(model, Calibration(), "tfidf-1")
     assert engines.behind(tmp_path, plain, "auto") is plain
-    with pytest.raises(UserMistake, match="tfidf-1 is tfidf"):
+    with pytest.raises(UserMistake, match="tfidf-1 is of the family tfidf; leave --engine out"):
         engines.behind(tmp_path, plain, "torch-bf16")
 
 

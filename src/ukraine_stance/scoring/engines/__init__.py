@@ -93,5 +93,8 @@ def _stale(found: Admission, classifier: StanceClassifier) -> str:
 
 def _transformer(classifier: StanceClassifier) -> TransformerModel:
     if not isinstance(classifier.model, TransformerModel):
-        raise UserMistake(f"engines are for transformers; {classifier.model_id} is {classifier.model.family}")
+        raise UserMistake(
+            f"engines are for transformers, and {classifier.model_id} is of the family {classifier.model.family}; "
+            "leave --engine out"
+        )
     return classifier.model
