@@ -25,7 +25,8 @@ def score_command(
     ],
     model: Annotated[str, typer.Option(help="Run folder, runs:/ID or models:/NAME@ALIAS.")],
     out: Annotated[
-        str, typer.Option(help="File of such an ending, FOLDER/ for Parquet parts, an address of either, or -.")
+        str,
+        typer.Option(help="File with one of INPUT's endings, FOLDER/ for Parquet parts, an address of either, or -."),
     ],
     engine: Annotated[
         Literal["auto", "torch", "torch-packed", "torch-bf16", "openvino-bf16"],
