@@ -377,6 +377,13 @@ def test_an_ensemble_lacks_no_member() -> None:
     assert faults(text)[0].endswith("model.family: an ensemble needs the sections tfidf and transformer beside model")
 
 
+def test_what_would_only_teach_weights_is_refused_where_none_are_learned() -> None:
+    (fault,) = faults(ENSEMBLE, "model.weighing=equal", "model.folds=5")
+    assert fault.endswith("model: folds would do nothing: weighing is equal (leave out, or set learned)")
+    assert load_text(ENSEMBLE, "model.folds=5").config.model.folds == 5
+    assert load_text(ENSEMBLE, "model.weighing=equal", "model.folds=3").config.model.weighing == "equal"
+
+
 def test_a_members_faults_are_named_in_its_section() -> None:
     found = faults(ENSEMBLE, "transformer.epoch=3", "tfidf.c=-1")
     assert "--set tfidf.c=-1: tfidf.c: must be above 0, found the whole number -1" in found

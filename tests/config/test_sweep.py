@@ -128,7 +128,7 @@ def test_a_sweep_of_no_file_is_held_to_its_experiment_too() -> None:
     [
         ("tfidf", {"model.c": False, "model.min_documents": True}),
         ("minilm", {"model.epochs": True, "model.learning_rate": False, "model.max_tokens": True}),
-        ("ensemble", {"model.c": False, "model.folds": True, "tfidf.c": False, "transformer.epochs": True}),
+        ("ensemble", {"model.transformers": True, "tfidf.c": False, "transformer.epochs": True}),
     ],
 )
 def test_whether_a_range_is_of_whole_numbers_is_the_keys_to_say(config: str, whole: dict[str, bool]) -> None:

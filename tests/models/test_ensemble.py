@@ -53,6 +53,18 @@ def test_a_member_that_knows_by_heart_gets_no_weight(
     assert np.abs(coefficients[:, :3]).sum() > 5 * np.abs(coefficients[:, 3:]).sum()
 
 
+@pytest.mark.parametrize("weighing", ["equal", "learned"])
+def test_whoever_watches_is_told_of_the_first_transformer_that_learns_from_all(
+    toy: LabelledTexts, new_tfidf: Callable[..., TfidfModel], new_transformer: Callable[..., Any], tmp_path: Path,
+    weighing: Any,
+) -> None:  # fmt: skip
+    settings = EnsembleSettings(folds=2, c=1.0, seed=1, weighing=weighing, transformers=2)
+    members = (new_tfidf, lambda: new_transformer(epochs=2), lambda: new_transformer(epochs=3))
+    told: list[int] = []
+    EnsembleModel(settings, members).fit(toy, toy, tmp_path, lambda epoch, macro_f1: told.append(epoch))
+    assert told == [1, 2]
+
+
 def test_every_statement_is_left_out_once_and_groups_stay_whole(toy: LabelledTexts, tmp_path: Path) -> None:
     groups = tuple(f"page-{row // 3}" for row in range(len(toy)))
     grouped = LabelledTexts(toy.texts, toy.targets, toy.gold, groups)

@@ -255,6 +255,14 @@ class EnsembleConfig(Section):
         description="Inverse strength of the weighing model's regularisation, no unit: a larger c fits closer.",
     )
 
+    @model_validator(mode="after")
+    def _nothing_for_weights_that_are_not_learned(self) -> "EnsembleConfig":
+        fields = type(self).model_fields
+        idle = [name for name in ("folds", "c") if getattr(self, name) != fields[name].default]
+        if self.weighing == "equal" and idle:
+            raise ValueError(f"{' and '.join(idle)} would do nothing: weighing is equal (leave out, or set learned)")
+        return self
+
 
 MemberConfig = TfidfConfig | TransformerConfig
 ModelConfig = Annotated[

@@ -90,8 +90,9 @@ class EnsembleModel:
     ) -> FitReport:
         """Learn the members from all of `train`, and where asked their weights from answers to what they had not seen.
 
-        These are parts of `train`, each answered by members that learned the others; no group is divided. Raises
-        UserMistake when such a part lacks a label, ValueError when `train` does.
+        These are parts of `train`, each answered by members that learned the others; no group is divided. watch is told
+        of the epochs of the first transformer that learns from all. Raises UserMistake when such a part lacks a label,
+        ValueError when `train` does.
         """
         absent = [str(label) for column, label in enumerate(ORDER) if not (train.gold == column).any()]
         if absent:
@@ -103,7 +104,7 @@ class EnsembleModel:
         self._members = [new() for new in self._new_members]
         names = _names(self._members)
         reports = [
-            member.fit(train, validation, workspace / "all" / name)
+            member.fit(train, validation, workspace / "all" / name, watch if name == TransformerModel.family else None)
             for name, member in zip(names, self._members, strict=True)
         ]
         if not learned:
