@@ -69,7 +69,9 @@ def _downloaded_folder(checkpoint: str, revision: str | None) -> Path:
             f"model.checkpoint: {checkpoint} is neither a folder here nor a model that the hub shows"
         ) from fault
     except Exception as fault:  # which errors a network has, changes with the hub's HTTP library
+        folder = f"./{checkpoint.rpartition('/')[2]}"
         raise ServiceGone(
             f"model.checkpoint: {checkpoint} is not on this machine and the model hub does not answer; download its "
-            f"{', '.join(_WANTED[:3])} where there is a network and set model.checkpoint to that folder"
+            f"{', '.join(_WANTED[:3])} where there is a network into {folder} and add --set model.checkpoint={folder} "
+            "(where it has pickled weights alone: README, Weights, converts them)"
         ) from fault
