@@ -61,8 +61,8 @@ def cross_validate(
                 shutil.rmtree(rounds.workspace, ignore_errors=True)  # where Ctrl-C came while it was being removed
                 line(f"{out}: keeps the rounds that are done; the same command goes on with the others")
                 raise
-    if config.tracking.enabled:
-        _publish(project, rounds, config)
+        if config.tracking.enabled:
+            _publish(project, rounds, config)
     return rounds
 
 

@@ -192,13 +192,6 @@ def reopen(run: Run, asked: dict[str, Any]) -> None:
             shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
 
 
-def unfinished(runs: Path) -> Iterator[Run]:
-    """Runs among the folders of `runs` that have no result, and sweeps, that no process works on."""
-    for folder in sorted(runs.iterdir()) if runs.is_dir() else ():
-        if (is_begun(folder) or Run(folder).study.is_file()) and not has_writer(folder):
-            yield Run(folder)
-
-
 def new_folder(runs: Path, name: str) -> Path:
     """A free folder name: the UTC second and the config's name, numbered where two runs start at once."""
     stamp = f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{name}"

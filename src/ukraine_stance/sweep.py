@@ -72,7 +72,7 @@ def sweep(project: Project, wanted: SweepConfig, out: Path | None = None) -> Swe
     data = dataset.load(project, base.data)
     if base.tracking.enabled:
         tracking.check(project)
-        tracking.mark_dead(project, runs.unfinished(project.runs))
+        tracking.mark_dead(project)
     folder = out or runs.new_folder(project.runs, f"sweep-{base.name}")
     with saying_why_unwritten(folder), sole_writer(folder):
         study = _open(folder, project, space, data)
@@ -80,8 +80,8 @@ def sweep(project: Project, wanted: SweepConfig, out: Path | None = None) -> Swe
         with _mirrored(project, folder, base, missing > 0) as show:
             done = _try(study, space, missing, data, folder, show)
             _write(done, study, space)
-    if base.tracking.enabled:
-        _publish(project, done, base)
+        if base.tracking.enabled:
+            _publish(project, done, base)
     return done
 
 

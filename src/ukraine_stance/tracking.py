@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from ukraine_stance import classifier
 from ukraine_stance.errors import CheckRefused, ServiceGone, UserMistake
-from ukraine_stance.files import read_json, write_json
+from ukraine_stance.files import has_writer, read_json, write_json
 from ukraine_stance.project import Project
 from ukraine_stance.records import TrialResult
 from ukraine_stance.runs import Run, read_metrics, refuse_unfinished
@@ -30,8 +30,12 @@ _MODEL_NAME = "stance-model"
 # Lets MLflow's page open on the training runs instead of on traces.
 _TRAINING = {"mlflow.experimentKind": "custom_model_development"}
 _PUBLISHED = "stance.published"
-# Whether `stance train --resume` goes on with a run that ended without a result.
+# Whether a run that was interrupted or died can be gone on with, by `--resume` or the command that was given.
 _RESUMABLE = "stance.resumable"
+# Where the run folder is on the machine that writes it.
+_FOLDER = "stance.folder"
+# Runs looked through for dead ones, the newest first.
+_MOST_RUNNING = 1000
 _TRIAL = "stance.trial"
 # Whether a trial was completed, pruned or refused.
 _OUTCOME = "stance.outcome"
@@ -102,10 +106,7 @@ def check(project: Project) -> None:
 def start(project: Project, run: Run, experiment: str, name: str) -> Mirror:
     """Open an MLflow run for a run folder and note it there."""
     with _client(project) as client:
-        opened = client.create_run(_experiment_id(client, project, experiment), run_name=name)
-        mirror = Mirror(tracking_uri(project), opened.info.run_id)
-        _note(run, mirror, published=False)
-        return mirror
+        return _opened(client, project, run, experiment, name)
 
 
 def reopen(project: Project, run: Run, config: dict[str, Any]) -> Mirror:
@@ -127,23 +128,18 @@ def fail(project: Project, mirror: Mirror, interrupted: bool) -> None:
         logging.getLogger(__name__).warning("the tracking store is gone: the run stays open in it")
 
 
-def mark_dead(project: Project, unfinished: Iterable[Run]) -> None:
-    """Record as killed, and as resumable, the runs that are still shown as running and that no process works on."""
-    uri = without_password(tracking_uri(project))
-    noted = [read_json(run.mirror) for run in unfinished if run.mirror.is_file()]
-    here = [note["run_id"] for note in noted if note["uri"] == uri and not note["published"]]
-    if not here:
-        return
-    import mlflow
-
+def mark_dead(project: Project) -> None:
+    """Record as killed, and as resumable, what is shown as running and stands in a folder here that nobody works on."""
     with _client(project) as client:
-        for run_id in here:
-            try:
-                if client.get_run(run_id).info.status == "RUNNING":
-                    _end(client, run_id, "KILLED", resumable=True)
-            except mlflow.MlflowException as fault:  # a run that somebody removed from the store is not marked
-                if _is_unreachable(fault):
-                    raise
+        experiments = [one.experiment_id for one in client.search_experiments()]
+        for shown in client.search_runs(experiments, "attributes.status = 'RUNNING'", max_results=_MOST_RUNNING):
+            folder = shown.data.tags.get(_FOLDER)
+            if folder and _mirrors(shown.info.run_id, Run(Path(folder))) and not has_writer(Path(folder)):
+                _end(client, shown.info.run_id, "KILLED", resumable=True)
+
+
+def _mirrors(run_id: str, run: Run) -> bool:
+    return run.mirror.is_file() and read_json(run.mirror)["run_id"] == run_id
 
 
 def publish(project: Project, run: Run, config: dict[str, Any]) -> Mirror:
@@ -156,10 +152,11 @@ def publish(project: Project, run: Run, config: dict[str, Any]) -> Mirror:
         mirror = _mirror(client, project, run, config)
         if client.get_run(mirror.run_id).data.tags.get(_PUBLISHED) == "true":
             return mirror
-        _send_figures(client, mirror, run, config)
-        _send_files(client, mirror, run)
-        _send_model(client, mirror, run, config["tracking"]["registered_model"])
-        _close(client, run, mirror)
+        with _sending(client, mirror):
+            _send_figures(client, mirror, run, config)
+            _send_files(client, mirror, run)
+            _send_model(client, mirror, run, config["tracking"]["registered_model"])
+            _close(client, run, mirror)
         return mirror
 
 
@@ -186,11 +183,12 @@ def publish_cross_validation(project: Project, run: Run, config: dict[str, Any],
             "mlflow.source.name": "stance cross-validate",
             "mlflow.source.git.commit": provenance["commit"] or "",
         }
-        _log(client, mirror, params, [Metric(name, value, seconds, step) for name, value, step in figures], tags)
-        for path in (run.config, run.provenance, run.predictions, results):
-            client.log_artifact(mirror.run_id, str(path))
-        client.log_artifacts(mirror.run_id, str(run.evaluation), run.evaluation.name)
-        _close(client, run, mirror)
+        with _sending(client, mirror):
+            _log(client, mirror, params, [Metric(name, value, seconds, step) for name, value, step in figures], tags)
+            for path in (run.config, run.provenance, run.predictions, results):
+                client.log_artifact(mirror.run_id, str(path))
+            client.log_artifacts(mirror.run_id, str(run.evaluation), run.evaluation.name)
+            _close(client, run, mirror)
         return mirror
 
 
@@ -227,14 +225,14 @@ def publish_sweep(
         tags = {
             "stance.run_folder": run.folder.name,
             "stance.data_sha256": provenance["data"]["sha256"],
-            _RESUMABLE: "false",
             "mlflow.source.name": "stance sweep",
             "mlflow.source.git.commit": provenance["commit"] or "",
         }
-        _log(client, mirror, dict(_flat(config)), best, tags)
-        for path in (run.config, run.provenance, best_config):
-            client.log_artifact(mirror.run_id, str(path))
-        _close(client, run, mirror)
+        with _sending(client, mirror):
+            _log(client, mirror, dict(_flat(config)), best, tags)
+            for path in (run.config, run.provenance, best_config):
+                client.log_artifact(mirror.run_id, str(path))
+            _close(client, run, mirror)
         return mirror
 
 
@@ -433,9 +431,13 @@ def _mirror(client: "MlflowClient", project: Project, run: Run, config: dict[str
         except mlflow.MlflowException as fault:
             if _is_unreachable(fault):
                 raise
-    experiment = _experiment_id(client, project, config["tracking"]["experiment"])
-    opened = client.create_run(experiment, run_name=config["name"])
-    mirror = Mirror(uri, opened.info.run_id)
+    return _opened(client, project, run, config["tracking"]["experiment"], config["name"])
+
+
+def _opened(client: "MlflowClient", project: Project, run: Run, experiment: str, name: str) -> Mirror:
+    where = {_FOLDER: str(run.folder.resolve())}
+    opened = client.create_run(_experiment_id(client, project, experiment), run_name=name, tags=where)
+    mirror = Mirror(tracking_uri(project), opened.info.run_id)
     _note(run, mirror, published=False)
     return mirror
 
@@ -471,8 +473,30 @@ def _note(run: Run, mirror: Mirror, published: bool) -> None:
     write_json(run.mirror, {"uri": without_password(mirror.uri), "run_id": mirror.run_id, "published": published})
 
 
+@contextmanager
+def _sending(client: "MlflowClient", mirror: Mirror) -> Iterator[None]:
+    """Shown as running until `_close`, whatever was shown before; Ctrl-C leaves it killed, to be sent by the next."""
+    client.update_run(mirror.run_id, status="RUNNING")
+    try:
+        yield
+    except KeyboardInterrupt:
+        _end(client, mirror.run_id, "KILLED", resumable=True)
+        raise
+
+
+@contextmanager
+def _active(client: "MlflowClient", mirror: Mirror) -> Iterator[None]:
+    """Makes it the run that MLflow's functions write to; MLflow then shows it as finished, which it is not yet."""
+    import mlflow
+
+    with mlflow.start_run(run_id=mirror.run_id):
+        yield
+    client.update_run(mirror.run_id, status="RUNNING")
+
+
 def _close(client: "MlflowClient", run: Run, mirror: Mirror) -> None:
     client.set_tag(mirror.run_id, _PUBLISHED, "true")
+    client.set_tag(mirror.run_id, _RESUMABLE, "false")
     client.set_terminated(mirror.run_id, "FINISHED")
     _note(run, mirror, published=True)
 
@@ -512,7 +536,7 @@ def _send_figures(client: "MlflowClient", mirror: Mirror, run: Run, config: dict
     rows = pd.read_parquet(run.predictions, columns=["id", "part", "label"])
     digest = provenance["data"]["sha256"][:32]
     dataset = mlflow.data.from_pandas(rows, name="statements", targets="label", digest=digest)
-    with mlflow.start_run(run_id=mirror.run_id):
+    with _active(client, mirror):
         mlflow.log_input(dataset, context="evaluation")
 
 
@@ -530,7 +554,7 @@ def _send_model(client: "MlflowClient", mirror: Mirror, run: Run, registered: st
 
     if registered and client.search_model_versions(f"run_id = '{mirror.run_id}'"):
         return
-    with mlflow.start_run(run_id=mirror.run_id):
+    with _active(client, mirror):
         logged = mlflow.pyfunc.log_model(
             name=_MODEL_NAME,
             python_model=str(_WRAPPER),

@@ -51,12 +51,13 @@ def train(project: Project, config: ExperimentConfig, out: Path | None = None, f
     data = dataset.load(project, config.data)
     _check_tracking(project, config)
     folder = out or runs.new_folder(project.runs, config.name)
-    with saying_why_unwritten(folder), sole_writer(folder), runs.replaced(folder, force):
-        run = runs.start(folder, resolved_yaml(config), _data_facts(data), _asked(config, data), project.root)
-        mirror = _start_mirror(project, run, config)
-        _work(project, run, config, data, mirror)
-    if mirror is not None:
-        _publish(project, run, config)
+    with saying_why_unwritten(folder), sole_writer(folder):
+        with runs.replaced(folder, force):
+            run = runs.start(folder, resolved_yaml(config), _data_facts(data), _asked(config, data), project.root)
+            mirror = _start_mirror(project, run, config)
+            _work(project, run, config, data, mirror)
+        if mirror is not None:
+            _publish(project, run, config)
     return run
 
 
@@ -79,8 +80,8 @@ def resume(project: Project, folder: Path) -> Run:
             mirror = tracking.reopen(project, run, config.model_dump(mode="json")) if config.tracking.enabled else None
             _work(project, run, config, data, mirror)
         runs.drop_replaced(folder)
-    if config.tracking.enabled:
-        _publish(project, run, config)
+        if config.tracking.enabled:
+            _publish(project, run, config)
     return run
 
 
@@ -116,7 +117,7 @@ def _check_tracking(project: Project, config: ExperimentConfig) -> None:
     """Stop before any work where the store does not answer; mark in it what died since it was last asked."""
     if config.tracking.enabled:
         tracking.check(project)
-        tracking.mark_dead(project, runs.unfinished(project.runs))
+        tracking.mark_dead(project)
 
 
 def _start_mirror(project: Project, run: Run, config: ExperimentConfig) -> Mirror | None:
@@ -183,6 +184,9 @@ def _publish(project: Project, run: Run, config: ExperimentConfig) -> Mirror | N
             "%s\nthe run is complete; send it later with: stance publish %s", fault, run.folder
         )
         return None
+    except KeyboardInterrupt:
+        line(f"{run.folder}: the run is complete; send it to MLflow with: stance publish {run.folder}")
+        raise
 
 
 def _data_facts(data: Dataset) -> dict[str, Any]:

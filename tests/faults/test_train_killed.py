@@ -332,11 +332,33 @@ def shown(project: Path, run: Path) -> Any:
     return mlflow.MlflowClient(noted["uri"]).get_run(noted["run_id"])
 
 
+@pytest.mark.parametrize("onward", [("publish",), ("train", "--resume")])
+def test_a_run_stopped_while_it_is_sent_is_shown_as_such_until_it_is_sent(
+    nursery: Nursery, tfidf: Path, tmp_path: Path, onward: tuple[str, ...]
+) -> None:
+    out = tmp_path / "run"
+    sending = ("ukraine_stance.tracking:_send_files", 1)
+    ended = nursery.run("train", tfidf, "--set", "tracking.enabled=true", "--out", out, at=sending, signal=SIGINT)
+    assert ended.code == 130 and "Traceback" not in ended.err
+    assert f"{out}: the run is complete; send it to MLflow with: stance publish {out}\n" in ended.err
+    found = shown(nursery.project, out)
+    assert found.info.status == "KILLED" and found.data.tags["stance.resumable"] == "true"
+
+    killed(nursery, *onward, out, at=sending)
+    assert nursery.run("publish", tmp_path).code == 2
+    found = shown(nursery.project, out)
+    assert found.info.status == "KILLED" and found.data.tags["stance.resumable"] == "true"
+
+    assert nursery.run(*onward, out).code == 0
+    found = shown(nursery.project, out)
+    assert found.info.status == "FINISHED" and found.data.tags["stance.resumable"] == "false"
+
+
 def test_interrupted_and_dead_runs_are_shown_as_such_until_they_go_on(
     nursery: Nursery, tfidf: Path, tmp_path: Path
 ) -> None:
     tracked = ("train", tfidf, "--set", "tracking.enabled=true")
-    out = nursery.project / "experiments" / "runs" / "stopped"
+    out = tmp_path / "anywhere" / "stopped"
     ended = nursery.run(*tracked, "--out", out, at=("ukraine_stance.runs:Run.record_results", 1), signal=SIGINT)
     assert ended.code == 130 and "Traceback" not in ended.err
     assert f"{out}: interrupted; go on with: stance train --resume {out}\n" in ended.err

@@ -73,11 +73,13 @@ def publish_command(
     """Send a finished run folder to MLflow, again or for the first time."""
     from ukraine_stance import config as configs
     from ukraine_stance import runs, tracking
+    from ukraine_stance.files import sole_writer
 
     project = project_at(root)
-    tracking.mark_dead(project, runs.unfinished(project.runs))
+    tracking.mark_dead(project)
     finished = runs.open_finished(run)
-    mirror = tracking.publish(project, finished, configs.load(finished.config).config.model_dump(mode="json"))
+    with sole_writer(run):
+        mirror = tracking.publish(project, finished, configs.load(finished.config).config.model_dump(mode="json"))
     print(f"{tracking.without_password(mirror.uri)} run {mirror.run_id}")
 
 
