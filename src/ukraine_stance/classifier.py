@@ -18,6 +18,7 @@ from ukraine_stance.errors import UserMistake
 from ukraine_stance.files import read_json, sha256_file, sha256_json, write_json
 from ukraine_stance.labels import ORDER, TARGET
 from ukraine_stance.models.protocol import Explanation, StanceModel
+from ukraine_stance.tables import are_empty
 
 # A saved model is these two in one folder.
 DESCRIPTION = "model.json"
@@ -296,8 +297,8 @@ def _texts(frame: pd.DataFrame) -> list[str]:
     if clashes:
         raise UserMistake(f"columns {', '.join(clashes)} would be written by the model; rename or drop them first")
     texts = list(frame["text"])
-    for row, text in enumerate(texts):
-        if not isinstance(text, str) or not text.strip():
+    for row, (text, is_empty) in enumerate(zip(texts, are_empty(texts).to_pylist(), strict=True)):
+        if is_empty:
             raise UserMistake(
                 f"row {row}: text is {repr(text)[:40]}; every statement must be a string with words in it"
             )

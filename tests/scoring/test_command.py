@@ -175,7 +175,10 @@ def test_what_is_piped_in_and_cannot_be_used_is_one_line_and_exit_2(
     for content, message in (
         (b"", b"the file is empty"),
         (b"words\na\n", b"no column 'text'"),
-        (b"\x1f\x8bno", b"read"),
+        (b"\x1f\x8bno", b"standard input: cannot be read"),
+        (b'"text\na\n', b"standard input:1: header: quoting is broken (unexpected end of data); mend the quotes there"),
+        (b'{"text": "a"}\n{"text": "b"}\n', b"standard input: no column 'text'"),
+        (b'{"id": 1, "text": "a"}\n', b"; it looks like JSON Lines: add --format jsonl\n"),
     ):
         code, out, err = piped(content, model, capsysbinary=capsysbinary, monkeypatch=monkeypatch)
         assert (code, out, err.count(b"\n")) == (2, b"", 1)

@@ -5,6 +5,7 @@ import io
 import json
 from pathlib import Path
 from typing import Any
+from unicodedata import category
 
 import numpy as np
 import pyarrow as pa
@@ -20,20 +21,41 @@ from ukraine_stance.models.protocol import Prediction
 from ukraine_stance.scoring import ScoreJob, ScoreSummary, score_file
 
 
+def is_seen(text: Any) -> bool:
+    """Whether a text shows anything: more than white space, control and format characters."""
+    return isinstance(text, str) and any(category(one) not in {"Zs", "Zl", "Zp", "Cc", "Cf"} for one in text)
+
+
 class Neutral:
     """Neutral to every text; to be asked about a blank one is a fault."""
 
     family = "neutral"
 
     def predict(self, texts: list[str], targets: list[str]) -> Prediction:
-        assert all(text.strip() for text in texts)
+        assert all(is_seen(text) for text in texts)
         return Prediction(np.tile([0.1, 0.2, 0.7], (len(texts), 1)), np.zeros(len(texts), bool))
 
 
 MODEL = StanceClassifier(Neutral(), Calibration(), "neutral-1")  # type: ignore[arg-type]
 TEXT = st.one_of(
     st.sampled_from(
-        ["", " ", "NA", "007", "null", "=1+1", '"', "a\nb", "a\r\nb", "\0", "🚢", "שלום", "\u2028", "x" * 5000]
+        [
+            "",
+            " ",
+            "NA",
+            "007",
+            "null",
+            "=1+1",
+            '"',
+            "a\nb",
+            "a\r\nb",
+            "\0",
+            "🚢",
+            "שלום",
+            "\u2028",
+            "\u200b\ufeff",
+            "x" * 5000,
+        ]
     ),
     st.text(st.characters(exclude_categories=["Cs"]), max_size=8),
 )
@@ -94,8 +116,8 @@ def test_every_cell_of_a_delimited_file_is_kept_or_its_row_rejected(
     stream = io.StringIO(newline="")
     csv.writer(stream, delimiter=form[1]).writerows([("id", "text"), *cells])
     _, rows, rejects = scored(tmp_path, f"in.{form[0]}", stream.getvalue().encode())
-    assert [(row["id"], row["text"]) for row in rows] == [cell for cell in cells if cell[1].strip()]
-    assert len(rejects) == sum(not cell[1].strip() for cell in cells)
+    assert [(row["id"], row["text"]) for row in rows] == [cell for cell in cells if is_seen(cell[1])]
+    assert len(rejects) == sum(not is_seen(cell[1]) for cell in cells)
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -104,7 +126,7 @@ def test_every_object_of_json_lines_is_kept_or_rejected(tmp_path: Path, objects:
     content = "\n".join(json.dumps(value) for value in [{"text": "first"}, *objects])
     _, rows, _ = scored(tmp_path, "in.jsonl", content.encode())
     texts = [value["text"] for value in objects if isinstance(value.get("text"), str)]
-    assert [row["text"] for row in rows] == ["first", *(text for text in texts if text.strip())]
+    assert [row["text"] for row in rows] == ["first", *(text for text in texts if is_seen(text))]
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -119,7 +141,7 @@ def test_every_row_of_parquet_is_kept_or_rejected(tmp_path: Path, cells: list[tu
     stream = io.BytesIO()
     pq.write_table(table, stream)
     _, rows, _ = scored(tmp_path, "in.parquet", stream.getvalue())
-    assert [(row["text"], row["n"]) for row in rows] == [cell for cell in cells if cell[0] and cell[0].strip()]
+    assert [(row["text"], row["n"]) for row in rows] == [cell for cell in cells if is_seen(cell[0])]
 
 
 @settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -111,7 +111,7 @@ def test_an_unknown_encoding_is_refused(tmp_path: Path, encoding: str) -> None:
         ("\n\n", ": the file holds no header"),
         ("\ufeff", ": the file holds no header"),
         ("", ": the file is empty"),
-        ('"text\na\n', ":1: header: quoting is broken (unexpected end of data)"),
+        ('"text\na\n', ":1: header: quoting is broken (unexpected end of data); mend the quotes there"),
         (b"t\xe9xt\na\n", ":1: header: not utf-8 (byte 0xe9)"),
     ],
 )

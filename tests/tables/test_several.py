@@ -62,9 +62,30 @@ def test_a_column_without_any_value_takes_the_type_of_the_others(tmp_path: Path)
     assert [row["n"] for row in rows(SeveralSources(found[::-1], ReadOptions(), "input_file"))] == [7, None]
 
 
+@pytest.mark.parametrize("turned", [False, True])
+def test_numbers_that_meet_the_strings_of_a_csv_are_strings(tmp_path: Path, turned: bool) -> None:
+    found = places(
+        tmp_path,
+        a_csv="text,id,x,b\na,007,0.50,yes\n",
+        b_parquet=pa.table({"text": ["b"], "id": [7], "x": pa.array([1.0], pa.float32()), "b": [True]}),
+        c_jsonl='{"text": "c", "id": 9007199254740993, "x": 0.1, "b": false}\n{"text": "d"}\n',
+    )
+    read = rows(SeveralSources(found[::-1] if turned else found, ReadOptions(), "input_file"))
+    values = {row["text"]: (row["id"], row["x"], row["b"]) for row in read}
+    assert values == {
+        "a": ("007", "0.50", "yes"),
+        "b": ("7", "1.0", "true"),
+        "c": ("9007199254740993", "0.1", "false"),
+        "d": (None, None, None),
+    }
+
+
 def test_a_column_of_two_types_is_refused_with_both_files(tmp_path: Path) -> None:
-    found = places(tmp_path, a_csv="text,n\na,1\n", b_parquet=pa.table({"text": ["b"], "n": [7]}))
-    with pytest.raises(UserMistake, match=r"b.parquet: column n is int64, but string in .*a.csv; score the two apart"):
+    found = places(
+        tmp_path, a_parquet=pa.table({"text": ["a"], "n": [[1]]}), b_parquet=pa.table({"text": ["b"], "n": [7]})
+    )
+    fault = r"b.parquet: column n is int64, but list<.*> in .*a.parquet; give it one type, or score the two apart"
+    with pytest.raises(UserMistake, match=fault):
         SeveralSources(found, ReadOptions(), "input_file")
 
 

@@ -12,7 +12,7 @@ from ukraine_stance.corpus.splits import FOLDS, UNASSIGNED
 from ukraine_stance.corpus.votes import plain_labels
 from ukraine_stance.errors import UserMistake
 from ukraine_stance.labels import ORDER, TARGET
-from ukraine_stance.tables import ReadOptions, holds_json, listed, open_table
+from ukraine_stance.tables import ReadOptions, are_empty, holds_json, listed, open_table
 
 _MOST_FAULTS_SHOWN = 20
 _LONGEST_QUOTED = 60
@@ -84,12 +84,13 @@ def _completed(frame: pd.DataFrame, rows: list[int], path: Path) -> pd.DataFrame
 def _row_faults(frame: pd.DataFrame, rows: list[int]) -> list[tuple[int, str]]:
     faults: list[tuple[int, str]] = []
     seen: dict[str, int] = {}
-    columns = (frame[name] for name in ("id", "text", "label", "fold"))
-    for row, row_id, text, label, fold in zip(rows, *columns, strict=True):
+    ids, labels, folds = (frame[name] for name in ("id", "label", "fold"))
+    no_texts = are_empty(frame["text"]).to_pylist()
+    for row, row_id, has_no_text, label, fold in zip(rows, ids, no_texts, labels, folds, strict=True):
         if row_id in seen:
             faults.append((row, f"id {_quoted(row_id)} stands already in row {seen[row_id]}"))
         seen.setdefault(row_id, row)
-        if _blank(text):
+        if has_no_text:
             faults.append((row, "text is empty"))
         if label not in _LABELS:
             faults.append((row, _label_fault(label)))

@@ -13,7 +13,7 @@ from ukraine_stance.classifier import OUTPUT_COLUMNS, PROBABILITY_COLUMNS, Stanc
 from ukraine_stance.errors import StanceError
 from ukraine_stance.scoring.job import ScoreJob
 from ukraine_stance.scoring.summary import ScoreSummary, counted
-from ukraine_stance.tables import Batch, Reject, picked, values_of
+from ukraine_stance.tables import Batch, Reject, are_empty, picked, values_of
 
 # Where more texts of a shard make the model fail, it is not for the texts.
 _MOST_FAILING = 10
@@ -72,8 +72,7 @@ def score_shard(job: ScoreJob, classifier: StanceClassifier, shard: Shard) -> Sc
     Rows without a text, or without a target where the model needs one, are rejected, and texts that the model fails on.
     """
     texts = shard.batch.table.column(job.text_column).combine_chunks()
-    blank = pc.fill_null(pc.equal(pc.utf8_trim_whitespace(texts), ""), True)
-    batch = _set_aside(shard.batch, blank, f"{job.text_column} is empty")
+    batch = _set_aside(shard.batch, are_empty(texts), f"{job.text_column} is empty")
     if len(classifier.targets) > 1:
         batch = _set_aside(batch, pc.equal(_targets(batch.table), ""), f"{TARGET_COLUMN} is empty")
     return _answered(job, classifier, shard.number, batch)

@@ -42,7 +42,14 @@ def source_here(sources: tuple[str, ...], form: str) -> Iterator[tuple[str, ...]
         with saying_why_unwritten(path), path.open("wb") as file:
             file.write(start)
             shutil.copyfileobj(sys.stdin.buffer, file)
-        yield (str(path),)
+        try:
+            yield (str(path),)
+        except UserMistake as fault:
+            said = str(fault).replace(str(path), "standard input")
+            json_lines = form in ("csv", "tsv") and start.lstrip().startswith(b"{")
+            raise UserMistake(
+                f"{said}; it looks like JSON Lines: add --format jsonl" if json_lines else said
+            ) from fault
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 CSV cells are strings and nothing else: "NA" and "007" stay what they are. JSON values keep their types.
 """
 
+from ukraine_stance.tables.cells import are_empty
 from ukraine_stance.tables.places import COMPRESSIONS, Place, find_places, format_suffix, is_address, saying_why_unread
 from ukraine_stance.tables.reading import (
     JSON_TEXT,
@@ -39,6 +40,7 @@ __all__ = [
     "SeveralSources",
     "Source",
     "TableWriter",
+    "are_empty",
     "check_new",
     "find_places",
     "format_suffix",

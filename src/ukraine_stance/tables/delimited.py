@@ -11,6 +11,8 @@ from ukraine_stance.tables.places import Place
 from ukraine_stance.tables.reading import Batch, ReadOptions, in_batches, refuse_doubled
 from ukraine_stance.tables.text import TextFile
 
+_BROKEN = "quoting is broken"
+
 # An unclosed quote swallows what follows; a field of this many characters is taken for one.
 _LONGEST_FIELD = 4_000_000
 
@@ -75,7 +77,7 @@ class DelimitedSource:
                 fields = next(csv.reader(lines, delimiter=self._delimiter, strict=True), None)
             except csv.Error as broken:
                 lines.give_back_all_but_first()
-                yield None, f"quoting is broken ({broken})", self._file.raw("".join(lines.record))
+                yield None, f"{_BROKEN} ({broken})", self._file.raw("".join(lines.record))
                 continue
             if fields is None:
                 return
@@ -93,7 +95,8 @@ class DelimitedSource:
     def _checked_header(self, header: tuple[list[str] | None, str, bytes]) -> list[str]:
         columns, fault, _ = header
         if columns is None:
-            raise UserMistake(f"{self._place}:1: header: {fault}")
+            remedy = "; mend the quotes there" if fault.startswith(_BROKEN) else ""
+            raise UserMistake(f"{self._place}:1: header: {fault}{remedy}")
         refuse_doubled(columns, f"{self._place}:1")
         if len(columns) == 1 and self._options.delimiter is None:
             for other, typed, name in ((";", ";", "semicolons"), ("\t", r"\t", "tabs")):

@@ -94,13 +94,20 @@ def _field(name: str, kinds: set[str]) -> pa.Field:
 def _loaded(line: str) -> Any:  # noqa: ANN401 - whatever JSON holds
     """The line's value. Raises ValueError saying why it cannot be used."""
     try:
-        value = json.loads(line, object_pairs_hook=_object)
-        # NaN and 1e999 are no JSON; an escape can name half of a surrogate pair, which no file can hold.
+        value = json.loads(line, object_pairs_hook=_object, parse_constant=_no_constant)
+        # An escape can name half of a surrogate pair, and 1e999 no number that a file can hold.
         json.dumps(value, ensure_ascii=False, allow_nan=False).encode("utf-8")
     except UnicodeEncodeError as fault:
         raise ValueError("holds half of a surrogate pair") from fault
-    except (ValueError, RecursionError) as fault:
+    except (json.JSONDecodeError, RecursionError) as fault:
         raise ValueError(f"not JSON ({fault})") from fault
+    except ValueError as fault:
+        said = str(fault)
+        if said.startswith("Exceeds the limit"):  # Python's, on the digits of a whole number
+            raise ValueError("holds a number of too many digits") from fault
+        if said.startswith("Out of range"):
+            raise ValueError("holds a number that is too large") from fault
+        raise
     if _is_too_deep(line, value):
         raise ValueError(f"nested more than {_DEEPEST_NESTING} deep")
     return value
@@ -111,6 +118,10 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(found) < len(pairs):
         raise ValueError("a key stands twice in one object")
     return found
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(f"holds {name}, which is no JSON; write null")
 
 
 def _is_too_deep(line: str, value: Any) -> bool:  # noqa: ANN401 - whatever JSON holds

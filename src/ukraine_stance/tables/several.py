@@ -14,22 +14,23 @@ from ukraine_stance.tables.reading import Batch, ReadOptions, open_table
 class SeveralSources:
     """Files of any formats, read one after the other; no batch holds rows of two, and each numbers its rows from 1.
 
-    A column that a file lacks is null there. With file_column a first column of that name tells the file. Raises
-    UserMistake where a column has two types, or file_column stands in a file already.
+    A column that a file lacks is null there. Where numbers or truth values of one file meet strings of another, all are
+    strings, as every cell of a CSV is. With file_column a first column of that name tells the file. Raises UserMistake
+    where a column has two other types, or file_column stands in a file already.
     """
 
     def __init__(self, places: Sequence[Place], options: ReadOptions, file_column: str | None = None) -> None:
         self._places = places
         self._sources = [open_table(place, options) for place in places]
         _widen_json([source for source in self._sources if isinstance(source, JsonLinesSource)])
-        fields: dict[str, tuple[pa.Field, Place]] = {}
+        fields: dict[str, list[tuple[pa.Field, Place]]] = {}
         for place, source in zip(places, self._sources, strict=True):
             if file_column in source.schema.names:
                 raise UserMistake(f"{place}: has a column {file_column}, which tells files apart; rename it")
             for field in source.schema:
-                fields[field.name] = _united(field, place, *fields.get(field.name, (field, place)))
+                fields.setdefault(field.name, []).append((field, place))
         first = [pa.field(file_column, pa.string())] if file_column else []
-        self.schema = pa.schema([*first, *(field for field, _ in fields.values())])
+        self.schema = pa.schema([*first, *(_united(found) for found in fields.values())])
         self._file_column = file_column
         totals = [source.total for source in self._sources]
         self.total = None if None in totals else sum(total or 0 for total in totals)
@@ -50,7 +51,7 @@ class SeveralSources:
             if field.name == self._file_column:
                 columns.append(pa.repeat(place.name, table.num_rows))
             elif field.name in table.column_names:
-                columns.append(table.column(field.name).cast(field.type))
+                columns.append(_cast(table.column(field.name), field.type))
             else:
                 columns.append(pa.nulls(table.num_rows, field.type))
         return pa.table(columns, schema=self.schema)
@@ -65,13 +66,31 @@ def _widen_json(sources: list[JsonLinesSource]) -> None:
         source.widen(kinds)
 
 
-def _united(field: pa.Field, place: Place, known: pa.Field, first: Place) -> tuple[pa.Field, Place]:
-    if pa.types.is_null(known.type) or known.equals(field, check_metadata=True):
-        return field, place
-    if pa.types.is_null(field.type):
-        return known, first
-    if field.type != known.type:
-        raise UserMistake(
-            f"{place}: column {field.name} is {field.type}, but {known.type} in {first}; score the two apart"
-        )
-    return known.remove_metadata(), first  # JSON in one file and plain strings in another: strings
+def _united(found: list[tuple[pa.Field, Place]]) -> pa.Field:
+    """The field of a column that these files have."""
+    typed = [(field, place) for field, place in found if not pa.types.is_null(field.type)] or found
+    (first, where), *others = typed
+    if all(field.equals(first, check_metadata=True) for field, _ in others):
+        return first
+    kinds = {field.type for field, _ in typed}
+    if pa.string() in kinds and all(pa.types.is_string(kind) or _is_plain(kind) for kind in kinds):
+        return pa.field(first.name, pa.string())  # JSON in one file and plain strings in another: strings too
+    if all(map(pa.types.is_floating, kinds)):
+        return pa.field(first.name, pa.float64())
+    if all(pa.types.is_integer(kind) and kind != pa.uint64() for kind in kinds):
+        return pa.field(first.name, pa.int64())
+    other, place = next(pair for pair in others if pair[0].type != first.type)
+    raise UserMistake(
+        f"{place}: column {other.name} is {other.type}, but {first.type} in {where}; give it one type, or score the "
+        "two apart"
+    )
+
+
+def _is_plain(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind))
+
+
+def _cast(column: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray | pa.Array:
+    if pa.types.is_floating(column.type) and pa.types.is_string(kind):  # Arrow would write 1.0 as 1
+        return pa.array([None if value is None else repr(value) for value in column.to_pylist()], kind)
+    return column.cast(kind)
