@@ -1,7 +1,8 @@
 """How several processes share a training; tests/faults/test_train_together.py starts real ones."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import pytest
 import torch
@@ -55,3 +56,21 @@ def test_losses_of_shares_add_up_to_that_of_the_batch() -> None:
     assert nothing == 0
     parts = [loss({"logits": logits[rank::2]}, labels[rank::2], 5) for rank in range(2)]
     assert float(sum(parts)) == pytest.approx(float(loss({"logits": logits}, labels)))
+
+
+def _threads_of_groups() -> int:
+    return sum(path.read_text().startswith("pt_gloo") for path in Path("/proc/self/task").glob("*/comm"))
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="threads are counted in /proc, which Linux has")
+def test_no_thread_that_holds_an_order_outlives_the_group(
+    free_port: Callable[[], int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there = {"RANK": "0", "WORLD_SIZE": "1", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port())}
+    for name, value in there.items():
+        monkeypatch.setenv(name, value)
+    processes._join()
+    processes._tell(0)
+    assert _threads_of_groups() > 0
+    processes._leave()
+    assert _threads_of_groups() == 0

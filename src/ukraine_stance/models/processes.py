@@ -143,9 +143,15 @@ def _join() -> None:
 
 
 def _leave() -> None:
+    """Leave the others, and end the threads that carried the orders: they end with the last reference to their group.
+
+    One that lets go of the last order when the interpreter is already gone would end the process with SIGABRT.
+    """
+    global _orders
     import torch.distributed
 
     torch.distributed.destroy_process_group()
+    _orders = None
 
 
 def _tell(what: "Training | int") -> None:
