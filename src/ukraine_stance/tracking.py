@@ -113,7 +113,7 @@ def reopen(project: Project, run: Run, config: dict[str, Any]) -> Mirror:
     """Show that an interrupted run goes on, in the MLflow run noted in its folder where this store has that one."""
     with _client(project) as client:
         mirror = _mirror(client, project, run, config)
-        client.update_run(mirror.run_id, status="RUNNING")
+        _show_running(client, run, mirror)
         client.set_tag(mirror.run_id, _RESUMABLE, "false")
         _note(run, mirror, published=False)
         return mirror
@@ -152,7 +152,7 @@ def publish(project: Project, run: Run, config: dict[str, Any]) -> Mirror:
         mirror = _mirror(client, project, run, config)
         if client.get_run(mirror.run_id).data.tags.get(_PUBLISHED) == "true":
             return mirror
-        with _sending(client, mirror):
+        with _sending(client, run, mirror):
             _send_figures(client, mirror, run, config)
             _send_files(client, mirror, run)
             _send_model(client, mirror, run, config["tracking"]["registered_model"])
@@ -183,7 +183,7 @@ def publish_cross_validation(project: Project, run: Run, config: dict[str, Any],
             "mlflow.source.name": "stance cross-validate",
             "mlflow.source.git.commit": provenance["commit"] or "",
         }
-        with _sending(client, mirror):
+        with _sending(client, run, mirror):
             _log(client, mirror, params, [Metric(name, value, seconds, step) for name, value, step in figures], tags)
             for path in (run.config, run.provenance, run.predictions, results):
                 client.log_artifact(mirror.run_id, str(path))
@@ -228,7 +228,7 @@ def publish_sweep(
             "mlflow.source.name": "stance sweep",
             "mlflow.source.git.commit": provenance["commit"] or "",
         }
-        with _sending(client, mirror):
+        with _sending(client, run, mirror):
             _log(client, mirror, dict(_flat(config)), best, tags)
             for path in (run.config, run.provenance, best_config):
                 client.log_artifact(mirror.run_id, str(path))
@@ -473,10 +473,15 @@ def _note(run: Run, mirror: Mirror, published: bool) -> None:
     write_json(run.mirror, {"uri": without_password(mirror.uri), "run_id": mirror.run_id, "published": published})
 
 
-@contextmanager
-def _sending(client: "MlflowClient", mirror: Mirror) -> Iterator[None]:
-    """Shown as running until `_close`, whatever was shown before; Ctrl-C leaves it killed, to be sent by the next."""
+def _show_running(client: "MlflowClient", run: Run, mirror: Mirror) -> None:
     client.update_run(mirror.run_id, status="RUNNING")
+    client.set_tag(mirror.run_id, _FOLDER, str(run.folder.resolve()))  # it may have been moved
+
+
+@contextmanager
+def _sending(client: "MlflowClient", run: Run, mirror: Mirror) -> Iterator[None]:
+    """Shown as running until `_close`, whatever was shown before; Ctrl-C leaves it killed, to be sent by the next."""
+    _show_running(client, run, mirror)
     try:
         yield
     except KeyboardInterrupt:
