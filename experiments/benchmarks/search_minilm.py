@@ -41,6 +41,7 @@ PLAIN: dict[str, Any] = {
     "rdrop": 0.0,
     "ema": 0.99,  # share of the average of the weights that each step keeps; the average is judged beside the weights
     "target": "pair",  # or none
+    "distil": 0.0,  # share of the loss that follows the answers of two teachers, each of which learned the other half
     "masked": 0.0,  # share of the training statements whose names, but for the two sides, are masked, drawn each epoch
 }
 MAX_TOKENS = 128
@@ -109,7 +110,8 @@ def one(path: Path, how: dict[str, Any], seed: int) -> dict[str, Any]:
     gold = {name: np.array([column_of(label) for label in part["label"]]) for name, part in parts.items()}
     began, used = perf_counter(), process_time()
     history: dict[str, list[dict[str, float]]] = {"weights": [], "average": []}
-    for trained in epochs(model, tokenizer, training, gold["train"], how, seed):
+    taught = teachers(source, tokenizer, training, gold["train"], how, seed) if how["distil"] else None
+    for trained in epochs(model, tokenizer, training, gold["train"], how, seed, taught):
         for name, network in trained.items():
             counts = confusion(gold["validation"], predict(network, tokenizer, encoded["validation"]).argmax(1))
             figures = {"macro_f1": macro_f1(counts), "favor_against_f1": favor_against_f1(counts)}
@@ -126,10 +128,32 @@ def encode(tokenizer: Any, rows: pd.DataFrame, target: str) -> list[list[int]]:
     return [dict(zip(found.keys(), values, strict=True)) for values in zip(*found.values(), strict=True)]
 
 
-def epochs(model: Classifier, tokenizer: Any, both: list[Any], gold: np.ndarray, how: dict[str, Any], seed: int) -> Any:
+def teachers(
+    source: Path, tokenizer: Any, both: list[Any], gold: np.ndarray, how: dict[str, Any], seed: int
+) -> torch.Tensor:
+    """Probabilities (n, 3) of every training row, from a model like this one that learned the other half."""
+    order = np.random.default_rng(seed + 100).permutation(len(both))
+    found = np.zeros((len(both), len(ORDER)))
+    for held, learned in ((order[::2], order[1::2]), (order[1::2], order[::2])):
+        model = Classifier(source, how["pooling"], how["dropout"])
+        for _ in epochs(model, tokenizer, [both[row] for row in learned], gold[learned], {**how, "ema": 0.0}, seed):
+            pass
+        found[held] = predict(model, tokenizer, [both[row][0] for row in held])
+    return torch.tensor(found, dtype=torch.float32).softmax(-1)
+
+
+def epochs(
+    model: Classifier,
+    tokenizer: Any,
+    both: list[Any],
+    gold: np.ndarray,
+    how: dict[str, Any],
+    seed: int,
+    taught: torch.Tensor | None = None,
+) -> Any:
     """Train, and give after each epoch the model that answers: the average of the steps where one is kept.
 
-    both has every row as it is and without names.
+    both has every row as it is and without names; taught are the teachers' answers.
     """
     rng = np.random.default_rng(seed)
     lengths = np.array([len(row["input_ids"]) for row, _ in both])
@@ -154,7 +178,10 @@ def epochs(model: Classifier, tokenizer: Any, both: list[Any], gold: np.ndarray,
             with torch.autocast("cpu", dtype=torch.bfloat16):
                 twice = {name: torch.cat([tensor, tensor]) for name, tensor in batch.items()} if how["rdrop"] else batch
                 logits = model(twice)
-            loss(logits, labels, weights, how).backward()
+            total = loss(logits, labels, weights, how)
+            if taught is not None:
+                total = (1 - how["distil"]) * total + how["distil"] * cross_entropy(logits, taught[chosen])
+            total.backward()
             torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
             optimiser.step()
             rate.step()
