@@ -102,6 +102,24 @@ def test_saving_a_large_vocabulary_is_quick_to_read_again(
     assert len(ZipFile(tmp_path / "model.skops").namelist()) < 10  # with numpy integers a file for each term
 
 
+def test_equal_trainings_write_the_same_bytes_and_so_does_what_was_read_again(
+    new_tfidf: NewModel, toy: LabelledTexts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folders = [tmp_path / name for name in ("first", "second", "again")]
+    kept = []  # so that the second has other addresses
+    for year, folder in enumerate(folders[:2], start=2030):
+        monkeypatch.setattr("zipfile.time.localtime", lambda *_, year=year: (year, 1, 1, 0, 0, 0, 0, 1, 0))
+        kept.append(new_tfidf(per_target=True))
+        kept[-1].fit(_two_targets(toy), toy, tmp_path)
+        folder.mkdir()
+        kept[-1].save(folder)
+    folders[2].mkdir()
+    models.load("tfidf", folders[0], kept[0].settings()).save(folders[2])
+    written = [{path.name: path.read_bytes() for path in folder.iterdir()} for folder in folders]
+    assert written[0].keys() == {"model.skops", "targets.skops"}
+    assert written[0] == written[1] == written[2]
+
+
 def _two_targets(toy: LabelledTexts) -> LabelledTexts:
     """Every statement twice: toward the second target favor and against have changed places."""
     turned = np.array([1, 0, 2])[toy.gold]

@@ -6,11 +6,9 @@ from copy import copy
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Self
-from zipfile import ZIP_DEFLATED, BadZipFile
 
 import numpy as np
 import scipy.sparse as sp
-import skops.io
 from pydantic import ConfigDict
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
@@ -18,6 +16,7 @@ from sklearn.pipeline import FeatureUnion, Pipeline
 
 from ukraine_stance.errors import UserMistake
 from ukraine_stance.labels import ORDER
+from ukraine_stance.models import skops_files
 from ukraine_stance.models.characters import CharacterTfidf
 from ukraine_stance.models.contributions import explain_linear
 from ukraine_stance.models.protocol import (
@@ -120,16 +119,16 @@ class TfidfModel:
         return [found[row] for row in range(len(texts))]
 
     def save(self, folder: Path) -> None:
-        """Write model.skops, and targets.skops where targets have weights of their own, deflated."""
+        """Write model.skops, and targets.skops where targets have weights of their own."""
         for _, vectorizer in self._fitted.named_steps["features"].transformer_list:
             # numpy integers as values make skops write one file a term: quadratic in the vocabulary.
             vectorizer.vocabulary_ = {term: int(column) for term, column in vectorizer.vocabulary_.items()}
-        skops.io.dump(self._fitted, folder / _FILE, compression=ZIP_DEFLATED, compresslevel=6)
+        skops_files.write(self._fitted, folder / _FILE)
         if self._settings.per_target:
-            skops.io.dump(self._by_target, folder / _TARGETS_FILE, compression=ZIP_DEFLATED, compresslevel=6)
+            skops_files.write(self._by_target, folder / _TARGETS_FILE)
 
     def fingerprint(self) -> str:
-        """Hash of vocabularies, document frequencies and weights; skops files hold times and memory addresses too."""
+        """Hash of vocabularies, document frequencies and weights, whatever the version of skops."""
         digest = hashlib.sha256()
         for _, vectorizer in self._fitted.named_steps["features"].transformer_list:
             digest.update("\0".join(vectorizer.get_feature_names_out()).encode("utf-8", "surrogatepass"))
@@ -220,28 +219,14 @@ def _with_weights(fitted: LogisticRegression, weights: np.ndarray) -> LogisticRe
 
 
 def _read_pipeline(path: Path) -> Pipeline:
-    pipeline = _read_trusted(path)
+    pipeline = skops_files.read(path)
     if not isinstance(pipeline, Pipeline) or list(pipeline.named_steps) != ["features", "classifier"]:
         raise UserMistake(f"{path}: holds no model of ours; not loaded")
     return pipeline
 
 
 def _read_by_target(path: Path) -> dict[str, LogisticRegression]:
-    found = _read_trusted(path)
+    found = skops_files.read(path)
     if not isinstance(found, dict) or not all(isinstance(one, LogisticRegression) for one in found.values()):
         raise UserMistake(f"{path}: holds no weights of targets; not loaded")
     return found
-
-
-def _read_trusted(path: Path) -> Any:  # noqa: ANN401
-    """What a skops file holds. Raises UserMistake where it is missing, broken or holds types that skops mistrusts."""
-    if not path.is_file():
-        raise UserMistake(f"{path}: missing; the model folder is incomplete, copy or train it again")
-    try:
-        foreign = skops.io.get_untrusted_types(file=path)
-        held = None if foreign else skops.io.load(path, trusted=[])
-    except (BadZipFile, KeyError, TypeError, ValueError) as fault:
-        raise UserMistake(f"{path}: cannot be read; copy or train the model again") from fault
-    if foreign:
-        raise UserMistake(f"{path}: holds types that no model of ours has ({', '.join(sorted(foreign))}); not loaded")
-    return held
