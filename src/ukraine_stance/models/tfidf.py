@@ -123,6 +123,8 @@ class TfidfModel:
         for _, vectorizer in self._fitted.named_steps["features"].transformer_list:
             # numpy integers as values make skops write one file a term: quadratic in the vocabulary.
             vectorizer.vocabulary_ = {term: int(column) for term, column in vectorizer.vocabulary_.items()}
+            # An address in memory, by which scikit-learn knows stop words that it has checked; it makes it anew.
+            vars(vectorizer).pop("_stop_words_id", None)
         skops_files.write(self._fitted, folder / _FILE)
         if self._settings.per_target:
             skops_files.write(self._by_target, folder / _TARGETS_FILE)
