@@ -500,9 +500,9 @@ def _active(client: "MlflowClient", mirror: Mirror) -> Iterator[None]:
 
 
 def _close(client: "MlflowClient", run: Run, mirror: Mirror) -> None:
-    client.set_tag(mirror.run_id, _PUBLISHED, "true")
     client.set_tag(mirror.run_id, _RESUMABLE, "false")
     client.set_terminated(mirror.run_id, "FINISHED")
+    client.set_tag(mirror.run_id, _PUBLISHED, "true")  # last: with it a run is sent no more
     _note(run, mirror, published=True)
 
 

@@ -376,3 +376,15 @@ def test_interrupted_and_dead_runs_are_shown_as_such_until_they_go_on(
     found = shown(nursery.project, out)
     assert found.info.status == "FINISHED" and found.info.run_id == run_id
     assert found.data.tags["stance.resumable"] == "false" and found.data.metrics["test.macro_f1"] > 0
+
+
+def test_a_run_that_was_killed_when_all_was_sent_is_finished_by_publishing_it(
+    nursery: Nursery, tfidf: Path, tmp_path: Path
+) -> None:
+    tracked, out = ("train", tfidf, "--set", "tracking.enabled=true"), tmp_path / "run"
+    # MLflow's own functions call it twice before.
+    killed(nursery, *tracked, "--out", out, at=("mlflow:MlflowClient.set_terminated", 3))
+    assert nursery.run("train", tfidf, "--set", "tracking.enabled=true", "--out", tmp_path / "next").code == 0
+    assert shown(nursery.project, out).info.status == "KILLED"
+    assert nursery.run("publish", out).code == 0
+    assert shown(nursery.project, out).info.status == "FINISHED"
