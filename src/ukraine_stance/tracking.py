@@ -8,7 +8,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -134,12 +134,16 @@ def mark_dead(project: Project) -> None:
         experiments = [one.experiment_id for one in client.search_experiments()]
         for shown in client.search_runs(experiments, "attributes.status = 'RUNNING'", max_results=_MOST_RUNNING):
             folder = shown.data.tags.get(_FOLDER)
-            if folder and _mirrors(shown.info.run_id, Run(Path(folder))) and not has_writer(Path(folder)):
+            if folder and _is_dead(shown.info.run_id, Run(Path(folder))):
                 _end(client, shown.info.run_id, "KILLED", resumable=True)
 
 
-def _mirrors(run_id: str, run: Run) -> bool:
-    return run.mirror.is_file() and read_json(run.mirror)["run_id"] == run_id
+def _is_dead(run_id: str, run: Run) -> bool:
+    """Whether the folder is that of the MLflow run and nobody works on it; no where it cannot be looked into."""
+    try:
+        return run.mirror.is_file() and read_json(run.mirror)["run_id"] == run_id and not has_writer(run.folder)
+    except (OSError, ValueError, KeyError):  # another user's, or being written
+        return False
 
 
 def publish(project: Project, run: Run, config: dict[str, Any]) -> Mirror:
@@ -485,7 +489,8 @@ def _sending(client: "MlflowClient", run: Run, mirror: Mirror) -> Iterator[None]
     try:
         yield
     except KeyboardInterrupt:
-        _end(client, mirror.run_id, "KILLED", resumable=True)
+        with suppress(Exception):  # a server that is gone must not take the place of the interruption
+            _end(client, mirror.run_id, "KILLED", resumable=True)
         raise
 
 

@@ -179,7 +179,7 @@ def _predictions(found: Evaluation) -> pd.DataFrame:
 def _publish(project: Project, run: Run, config: ExperimentConfig) -> Mirror | None:
     try:
         return tracking.publish(project, run, config.model_dump(mode="json"))
-    except ServiceGone as fault:
+    except (ServiceGone, OSError) as fault:  # the store's disk may be full, too
         logging.getLogger(__name__).warning(
             "%s\nthe run is complete; send it later with: stance publish %s", fault, run.folder
         )

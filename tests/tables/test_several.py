@@ -67,14 +67,14 @@ def test_numbers_that_meet_the_strings_of_a_csv_are_strings(tmp_path: Path, turn
     found = places(
         tmp_path,
         a_csv="text,id,x,b\na,007,0.50,yes\n",
-        b_parquet=pa.table({"text": ["b"], "id": [7], "x": pa.array([1.0], pa.float32()), "b": [True]}),
+        b_parquet=pa.table({"text": ["b"], "id": [7], "x": pa.array([0.1], pa.float32()), "b": [True]}),
         c_jsonl='{"text": "c", "id": 9007199254740993, "x": 0.1, "b": false}\n{"text": "d"}\n',
     )
     read = rows(SeveralSources(found[::-1] if turned else found, ReadOptions(), "input_file"))
     values = {row["text"]: (row["id"], row["x"], row["b"]) for row in read}
     assert values == {
         "a": ("007", "0.50", "yes"),
-        "b": ("7", "1.0", "true"),
+        "b": ("7", "0.1", "true"),
         "c": ("9007199254740993", "0.1", "false"),
         "d": (None, None, None),
     }
@@ -92,3 +92,14 @@ def test_a_column_of_two_types_is_refused_with_both_files(tmp_path: Path) -> Non
 def test_a_file_with_the_column_that_tells_files_apart_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UserMistake, match="has a column input_file"):
         SeveralSources(places(tmp_path, a_csv="text,input_file\na,b\n"), ReadOptions(), "input_file")
+
+
+def test_one_type_is_one_column_whatever_else_is_noted_of_it(tmp_path: Path) -> None:
+    day = pa.array([19_000], pa.date32())
+    noted = pa.schema([pa.field("text", pa.string()), pa.field("d", pa.date32(), nullable=False)])
+    found = places(
+        tmp_path,
+        a_parquet=pa.table([pa.array(["a"]), day], schema=noted),
+        b_parquet=pa.table({"text": ["b"], "d": day}),
+    )
+    assert len({row["d"] for row in rows(SeveralSources(found, ReadOptions(), "input_file"))}) == 1

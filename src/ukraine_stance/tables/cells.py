@@ -9,9 +9,9 @@ import pyarrow.compute as pc
 _VISIBLE = r"[^\p{Z}\p{Cc}\p{Cf}]"
 
 
-def are_empty(texts: pa.Array | Iterable[object]) -> pa.Array:
+def are_empty(texts: pa.Array | pa.ChunkedArray | Iterable[object]) -> pa.Array | pa.ChunkedArray:
     """Whether there is nothing to see in each of n texts: booleans (n,), true where a value is no string at all."""
-    if not isinstance(texts, pa.Array):
+    if not isinstance(texts, pa.Array | pa.ChunkedArray):
         texts = pa.array([_encodable(text) if isinstance(text, str) else None for text in texts], pa.string())
     return pc.invert(pc.fill_null(pc.match_substring_regex(texts, _VISIBLE), False))
 

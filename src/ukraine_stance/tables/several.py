@@ -73,8 +73,10 @@ def _united(found: list[tuple[pa.Field, Place]]) -> pa.Field:
     if all(field.equals(first, check_metadata=True) for field, _ in others):
         return first
     kinds = {field.type for field, _ in typed}
+    if len(kinds) == 1:  # JSON in one file and plain strings in another: strings
+        return pa.field(first.name, first.type)
     if pa.string() in kinds and all(pa.types.is_string(kind) or _is_plain(kind) for kind in kinds):
-        return pa.field(first.name, pa.string())  # JSON in one file and plain strings in another: strings too
+        return pa.field(first.name, pa.string())
     if all(map(pa.types.is_floating, kinds)):
         return pa.field(first.name, pa.float64())
     if all(pa.types.is_integer(kind) and kind != pa.uint64() for kind in kinds):
@@ -92,5 +94,6 @@ def _is_plain(kind: pa.DataType) -> bool:
 
 def _cast(column: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray | pa.Array:
     if pa.types.is_floating(column.type) and pa.types.is_string(kind):  # Arrow would write 1.0 as 1
-        return pa.array([None if value is None else repr(value) for value in column.to_pylist()], kind)
+        values = zip(column.to_numpy(), column.is_null().to_pylist(), strict=True)
+        return pa.array([None if absent else str(value) for value, absent in values], kind)
     return column.cast(kind)
