@@ -98,7 +98,7 @@ def _value(usual: Any, text: str) -> Any:
 
 
 def one(path: Path, how: dict[str, Any], seed: int) -> dict[str, Any]:
-    """Train once; macro-F1 on validation after each epoch, of the weights and of their average, and what it cost."""
+    """Train once; figures on validation after each epoch, of the weights and of their average, and what it cost."""
     torch.manual_seed(seed)
     rows = pd.read_csv(path, dtype={"text": str}, keep_default_na=False)
     parts = {"train": rows[rows["fold"] >= 2], "validation": rows[rows["fold"] == 1]}
@@ -117,7 +117,7 @@ def one(path: Path, how: dict[str, Any], seed: int) -> dict[str, Any]:
             figures = {"macro_f1": macro_f1(counts), "favor_against_f1": favor_against_f1(counts)}
             history[name].append({metric: round(float(value), 4) for metric, value in figures.items()})
     cost = {"seconds": round(perf_counter() - began), "cpu_seconds": round(process_time() - used)}
-    return {**{name: [one["macro_f1"] for one in found] for name, found in history.items()}, **cost}
+    return {**history, **cost}
 
 
 def encode(tokenizer: Any, rows: pd.DataFrame, target: str) -> list[list[int]]:

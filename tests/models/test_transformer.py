@@ -16,7 +16,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.numpy import load_file, save_file
-from transformers import AutoModel, AutoModelForSequenceClassification, Trainer, TrainingArguments
+from transformers import AutoModel, AutoModelForSequenceClassification, AutoTokenizer, Trainer, TrainingArguments
 
 from ukraine_stance import models
 from ukraine_stance.config import TransformerConfig
@@ -465,13 +465,27 @@ def test_the_mean_leaves_out_what_is_padded_or_hidden(
 
 
 def test_a_model_is_read_with_the_pooling_that_it_was_trained_with(
-    new_transformer: NewModel, toy: LabelledTexts, tmp_path: Path
+    new_transformer: NewModel, toy: LabelledTexts, trained: tuple[Path, dict[str, Any]], tmp_path: Path
 ) -> None:
     model = new_transformer(pooling="mean", epochs=1)
     _fit(model, toy, tmp_path)
     model.save(tmp_path)
-    with pytest.raises(UserMistake, match="weights lack"):
+    with pytest.raises(UserMistake, match="model type `ukraine-stance-mean-pooled`"):
         TransformerModel.load(tmp_path, {**model.settings(), "pooling": None})
+    with pytest.raises(UserMistake, match="its type is bert, not ukraine-stance-mean-pooled"):
+        TransformerModel.load(trained[0], {**trained[1], "pooling": "mean"})
+
+
+@pytest.mark.parametrize("kind", [AutoModelForSequenceClassification, AutoModel])
+def test_the_library_does_not_answer_with_random_weights_for_a_mean_pooled_model(
+    kind: Any, new_transformer: NewModel, toy: LabelledTexts, tmp_path: Path
+) -> None:
+    model = new_transformer(pooling="mean", epochs=1)
+    _fit(model, toy, tmp_path)
+    model.save(tmp_path)
+    with pytest.raises(ValueError, match="ukraine-stance-mean-pooled"):
+        kind.from_pretrained(tmp_path)
+    assert AutoTokenizer.from_pretrained(tmp_path).is_fast
 
 
 def test_a_hidden_word_is_not_seen(trained: tuple[Path, dict[str, Any]]) -> None:

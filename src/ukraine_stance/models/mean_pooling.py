@@ -1,12 +1,29 @@
 # ruff: noqa: TID253 - imported lazily, by network.py and the engines alone
 """A classifier on the mean of what an encoder says of every token, for all architectures alike."""
 
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
-from transformers import AutoModel, PreTrainedConfig, PreTrainedModel
+from transformers import CONFIG_MAPPING, AutoModel, PreTrainedConfig, PreTrainedModel
 from transformers.modeling_outputs import SequenceClassifierOutput
+
+from ukraine_stance.files import read_json, write_json
+
+# In config.json in place of the encoder's type, which stands beside it. With the encoder's own, the library would read
+# the weights into its classifier of that type, fill that up with random numbers and answer.
+MODEL_TYPE = "ukraine-stance-mean-pooled"
+_ENCODER_TYPE = "encoder_type"
+
+
+def read_config(folder: Path, changed: dict[str, Any]) -> PreTrainedConfig:
+    """The encoder's config, with what is changed, in a folder of a classifier; ValueError where it holds another."""
+    found, _ = PreTrainedConfig.get_config_dict(folder, local_files_only=True)
+    if found.get("model_type") != MODEL_TYPE:
+        raise ValueError(f"its type is {found.get('model_type')}, not {MODEL_TYPE}")
+    found["model_type"] = found.pop(_ENCODER_TYPE)
+    return CONFIG_MAPPING[found["model_type"]].from_dict(found | changed)
 
 
 class MeanPooledClassifier(PreTrainedModel):  # type: ignore[misc]
@@ -42,3 +59,10 @@ class MeanPooledClassifier(PreTrainedModel):  # type: ignore[misc]
         # Where every word is hidden there is nothing to take the mean of.
         mean = (states.float() * seen).sum(1) / seen.sum(1).clamp(min=1)
         return SequenceClassifierOutput(logits=self.classifier(self.dropout(mean)))
+
+    def save_pretrained(self, save_directory: str | Path, **how: Any) -> None:  # noqa: ANN401
+        """As the library does, under a type that only `read_config` reads."""
+        super().save_pretrained(save_directory, **how)
+        path = Path(save_directory) / "config.json"
+        written = read_json(path)
+        write_json(path, written | {"model_type": MODEL_TYPE, _ENCODER_TYPE: written["model_type"]})

@@ -27,14 +27,14 @@ def read_network(folder: Path, pooling: Pooling = None, **config: Any) -> tuple[
 
     Other keywords go into its config. Raises UserMistake when the folder holds no such network.
     """
-    from transformers import AutoConfig, AutoModelForSequenceClassification
+    from transformers import AutoModelForSequenceClassification
 
     if pooling is None:
         return _read(AutoModelForSequenceClassification, folder, config)
-    from ukraine_stance.models.mean_pooling import MeanPooledClassifier
+    from ukraine_stance.models.mean_pooling import MeanPooledClassifier, read_config
 
     with _in_one_line(folder):
-        described = AutoConfig.from_pretrained(folder, trust_remote_code=False, local_files_only=True, **config)
+        described = read_config(folder, config)
     return _read(MeanPooledClassifier, folder, {"config": described})
 
 
