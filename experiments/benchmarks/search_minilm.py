@@ -1,9 +1,11 @@
 """What helps a fine-tuned MiniLM? One setting changed at a time, judged on validation alone.
 
 .venv/bin/python -m experiments.benchmarks.search_minilm DATA.csv [DATA.csv ...] --out LINES.jsonl --set pooling=mean
+.venv/bin/python -m experiments.benchmarks.search_minilm --out LINES.jsonl
 
 DATA.csv is OUT/data.csv of a benchmark's command. A loop of its own, since most of what is tried here was not kept:
-length groups, fused AdamW, bf16. Every training appends one line to LINES.jsonl; what stands there is left out.
+length groups, fused AdamW, bf16. Every training appends one line to LINES.jsonl; what stands there is left out. At the
+end, and without data at once, all that stands there is printed as a table.
 """
 
 import argparse
@@ -68,7 +70,7 @@ class Classifier(torch.nn.Module):
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("data", type=Path, nargs="+")
+    parser.add_argument("data", type=Path, nargs="*")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--set", action="append", default=[], help="name=value, of those in PLAIN")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
@@ -91,6 +93,29 @@ def main() -> None:
             print(json.dumps(found), flush=True)
             with given.out.open("a", encoding="utf-8") as stream:
                 stream.write(json.dumps(found) + "\n")
+    print(table([json.loads(line) for line in given.out.read_text().splitlines()]))
+
+
+def table(lines: list[dict[str, Any]]) -> str:
+    """Macro-F1 after the last epoch, seed by seed and their mean, and minutes a training, of every setting and file."""
+    found: dict[str, dict[str, list[dict[str, Any]]]] = {}
+    for line in sorted(lines, key=lambda line: (len(line["changed"]), line["seed"])):
+        setting = ", ".join(f"{name} {value}" for name, value in line["changed"].items()) or "plain"
+        found.setdefault(setting, {}).setdefault(line["data"], []).append(line)
+    names = sorted({line["data"] for line in lines})
+    rows = [["changed", *names], ["---"] * (len(names) + 1)]
+    for setting, by_data in found.items():
+        rows.append([setting, *(_cell(by_data.get(name, [])) for name in names)])
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
+
+def _cell(lines: list[dict[str, Any]]) -> str:
+    if not lines:
+        return ""
+    last = [line["weights"][-1] for line in lines]
+    mean = f": {np.mean(last):.3f}" if len(last) > 1 else ""
+    minutes = np.mean([line["cpu_seconds"] for line in lines]) / 60
+    return f"{', '.join(f'{value:.3f}' for value in last)}{mean} ({minutes:.1f} min)"
 
 
 def _value(usual: Any, text: str) -> Any:
@@ -98,7 +123,10 @@ def _value(usual: Any, text: str) -> Any:
 
 
 def one(path: Path, how: dict[str, Any], seed: int) -> dict[str, Any]:
-    """Train once; figures on validation after each epoch, of the weights and of their average, and what it cost."""
+    """Train once; what it cost, and on validation after each epoch macro-F1 of the weights and of their average.
+
+    favor_against_f1, the mean of F1 favor and F1 against, is that of the weights.
+    """
     torch.manual_seed(seed)
     rows = pd.read_csv(path, dtype={"text": str}, keep_default_na=False)
     parts = {"train": rows[rows["fold"] >= 2], "validation": rows[rows["fold"] == 1]}
@@ -109,13 +137,14 @@ def one(path: Path, how: dict[str, Any], seed: int) -> dict[str, Any]:
     training = list(zip(encoded["train"], encode(tokenizer, without, how["target"]), strict=True))
     gold = {name: np.array([column_of(label) for label in part["label"]]) for name, part in parts.items()}
     began, used = perf_counter(), process_time()
-    history: dict[str, list[dict[str, float]]] = {"weights": [], "average": []}
+    history: dict[str, list[float]] = {"weights": [], "average": [], "favor_against_f1": []}
     taught = teachers(source, tokenizer, training, gold["train"], how, seed) if how["distil"] else None
     for trained in epochs(model, tokenizer, training, gold["train"], how, seed, taught):
         for name, network in trained.items():
             counts = confusion(gold["validation"], predict(network, tokenizer, encoded["validation"]).argmax(1))
-            figures = {"macro_f1": macro_f1(counts), "favor_against_f1": favor_against_f1(counts)}
-            history[name].append({metric: round(float(value), 4) for metric, value in figures.items()})
+            history[name].append(round(float(macro_f1(counts)), 4))
+            if name == "weights":
+                history["favor_against_f1"].append(round(float(favor_against_f1(counts)), 4))
     cost = {"seconds": round(perf_counter() - began), "cpu_seconds": round(process_time() - used)}
     return {**history, **cost}
 
