@@ -227,16 +227,35 @@ def test_a_dead_store_stops_before_anything_is_made(
     assert fits == [] and not (tmp_path / "cv").exists()
 
 
+@pytest.mark.parametrize("fault", [ServiceGone("the store is gone"), OSError(28, "No space left on device")])
 def test_a_store_that_goes_away_later_costs_a_warning(
-    project: Project, whole: Rounds, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    project: Project,
+    whole: Rounds,
+    fault: Exception,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     def gone(*arguments: object) -> None:
-        raise ServiceGone("the store is gone")
+        raise fault
 
     monkeypatch.setattr(recipe.tracking, "check", lambda project: None)
     monkeypatch.setattr(recipe.tracking, "publish_cross_validation", gone)
     cross_validate(project, config(tracked=True), Question(), whole.folder)
-    assert "the same command again sends it" in caplog.text
+    assert f"{fault}\n{whole.folder}: complete, and kept; the same command again sends it to MLflow" in caplog.text
+
+
+def test_ctrl_c_while_all_is_sent_says_what_is_kept(
+    project: Project, whole: Rounds, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(*arguments: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(recipe.tracking, "check", lambda project: None)
+    monkeypatch.setattr(recipe.tracking, "publish_cross_validation", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        cross_validate(project, config(tracked=True), Question(), whole.folder)
+    said = capsys.readouterr().err
+    assert f"{whole.folder}: complete, and kept; the same command again sends it to MLflow\n" in said
 
 
 def test_a_place_that_cannot_be_written_is_one_line(project: Project, tmp_path: Path, fits: list[int]) -> None:

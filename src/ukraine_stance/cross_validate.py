@@ -1,6 +1,5 @@
 """Test one config on all saved folds, unseen outlets or a later period: plan, fit each round, measure together."""
 
-import logging
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,7 +11,6 @@ from ukraine_stance.config import ExperimentConfig, resolved_yaml
 from ukraine_stance.corpus import dataset
 from ukraine_stance.corpus.dataset import Dataset
 from ukraine_stance.corpus.hold_out import HeldOut, Plan, Round, plan
-from ukraine_stance.errors import ServiceGone
 from ukraine_stance.evaluation.out_of_fold import OutOfFold, ScoredRound, measure_out_of_fold
 from ukraine_stance.evaluation.report import write_page
 from ukraine_stance.evaluation.uncertainty import Resampling
@@ -105,10 +103,8 @@ def _write(rounds: Rounds, asked: Question, fits: Sequence[dict[str, Any]], foun
 
 
 def _publish(project: Project, rounds: Rounds, config: ExperimentConfig) -> None:
-    try:
+    with tracking.kept_unsent(rounds.run.folder, "the same command again sends it to MLflow"):
         tracking.publish_cross_validation(project, rounds.run, config.model_dump(mode="json"), rounds.results)
-    except ServiceGone as fault:
-        logging.getLogger(__name__).warning("%s\nall is done; the same command again sends it", fault)
 
 
 def _identity(config: ExperimentConfig, asked: Question, data: Dataset, planned: Plan) -> dict[str, Any]:

@@ -272,7 +272,5 @@ def _write(done: Sweep, study: "Study", space: SearchSpace) -> None:
 
 
 def _publish(project: Project, done: Sweep, base: ExperimentConfig) -> None:
-    try:
+    with tracking.kept_unsent(done.folder, f"the same command with --out {done.folder} sends it to MLflow"):
         tracking.publish_sweep(project, Run(done.folder), base.model_dump(mode="json"), done.trials, done.best_config)
-    except ServiceGone as fault:
-        _log.warning("%s\nall is done; the same command with --out %s sends it", fault, done.folder)

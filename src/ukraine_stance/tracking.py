@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from ukraine_stance import classifier
 from ukraine_stance.errors import CheckRefused, ServiceGone, UserMistake
 from ukraine_stance.files import has_writer, read_json, write_json
+from ukraine_stance.progress import line
 from ukraine_stance.project import Project
 from ukraine_stance.records import TrialResult
 from ukraine_stance.runs import Run, read_metrics, refuse_unfinished
@@ -144,6 +145,22 @@ def _is_dead(run_id: str, run: Run) -> bool:
         return run.mirror.is_file() and read_json(run.mirror)["run_id"] == run_id and not has_writer(run.folder)
     except (OSError, ValueError, KeyError):  # another user's, or being written
         return False
+
+
+@contextmanager
+def kept_unsent(folder: Path, how: str) -> Iterator[None]:
+    """Around the sending of a folder that is complete: where it fails, a line says so, and how it is sent later.
+
+    What the store or its disk lacks costs a warning; Ctrl-C goes on.
+    """
+    later = f"{folder}: complete, and kept; {how}"
+    try:
+        yield
+    except (ServiceGone, OSError) as fault:  # the store's disk may be full, too
+        logging.getLogger(__name__).warning("%s\n%s", fault, later)
+    except KeyboardInterrupt:
+        line(later)
+        raise
 
 
 def publish(project: Project, run: Run, config: dict[str, Any]) -> Mirror:

@@ -1,6 +1,5 @@
 """Train one model from one config: data, fit, calibrate, evaluate, save, publish."""
 
-import logging
 import shutil
 from collections import Counter
 from pathlib import Path
@@ -176,17 +175,9 @@ def _predictions(found: Evaluation) -> pd.DataFrame:
     return pd.concat(frames, ignore_index=True)[["id", "part", "group", "label", *OUTPUT_COLUMNS]]
 
 
-def _publish(project: Project, run: Run, config: ExperimentConfig) -> Mirror | None:
-    try:
-        return tracking.publish(project, run, config.model_dump(mode="json"))
-    except (ServiceGone, OSError) as fault:  # the store's disk may be full, too
-        logging.getLogger(__name__).warning(
-            "%s\nthe run is complete; send it later with: stance publish %s", fault, run.folder
-        )
-        return None
-    except KeyboardInterrupt:
-        line(f"{run.folder}: the run is complete; send it to MLflow with: stance publish {run.folder}")
-        raise
+def _publish(project: Project, run: Run, config: ExperimentConfig) -> None:
+    with tracking.kept_unsent(run.folder, f"send it to MLflow with: stance publish {run.folder}"):
+        tracking.publish(project, run, config.model_dump(mode="json"))
 
 
 def _data_facts(data: Dataset) -> dict[str, Any]:

@@ -337,7 +337,7 @@ def test_a_run_stopped_while_it_is_sent_is_shown_as_such_until_it_is_sent(
     sending = ("ukraine_stance.tracking:_send_files", 1)
     ended = nursery.run("train", tfidf, "--set", "tracking.enabled=true", "--out", out, at=sending, signal=SIGINT)
     assert ended.code == 130 and "Traceback" not in ended.err
-    assert f"{out}: the run is complete; send it to MLflow with: stance publish {out}\n" in ended.err
+    assert f"{out}: complete, and kept; send it to MLflow with: stance publish {out}\n" in ended.err
     found = shown(nursery.project, out)
     assert found.info.status == "KILLED" and found.data.tags["stance.resumable"] == "true"
 
