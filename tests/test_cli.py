@@ -81,7 +81,8 @@ def test_a_run_is_never_overwritten_unasked(project: Path, run: Path, stance: St
 def test_weights_that_are_not_there_are_named_before_there_is_a_run(project: Path, stance: Stance) -> None:
     minilm = str(REPOSITORY / "configs" / "train" / "minilm.yaml")
     done = stance("train", minilm, "--set", "model.checkpoint=./nowhere", "--out", "weightless", cwd=project)
-    assert (done.returncode, done.stderr) == (2, "model.checkpoint: there is no folder ./nowhere\n")
+    said = "model.checkpoint: there is no folder ./nowhere, seen from the current one\n"
+    assert (done.returncode, done.stderr) == (2, said)
     assert not (project / "weightless").exists()
 
 

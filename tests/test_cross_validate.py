@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from ukraine_stance import cross_validate as recipe
-from ukraine_stance import fitting
+from ukraine_stance import fitting, runs
 from ukraine_stance.classifier import PROBABILITY_COLUMNS
 from ukraine_stance.config import ExperimentConfig
 from ukraine_stance.config import load as load_config
@@ -87,7 +87,8 @@ def test_the_first_round_is_the_run_that_train_makes(project: Project, whole: Ro
 
 def test_the_folder_holds_the_page_and_no_model(whole: Rounds) -> None:
     assert sorted(path.name for path in whole.folder.iterdir()) == [
-        "asked.json", "config.yaml", "evaluation", "predictions.parquet", "provenance.json", "results.json", "rounds",
+        "config.yaml", "evaluation", "predictions.parquet", "provenance.json", "question.json", "results.json",
+        "rounds",
     ]  # fmt: skip
     page = (whole.run.evaluation / "index.html").read_text(encoding="utf-8")
     assert "out of fold" in page and "no standard error" in page and "held_out" in page
@@ -256,6 +257,12 @@ def test_ctrl_c_while_all_is_sent_says_what_is_kept(
         cross_validate(project, config(tracked=True), Question(), whole.folder)
     said = capsys.readouterr().err
     assert f"{whole.folder}: complete, and kept; the same command again sends it to MLflow\n" in said
+
+
+def test_its_folder_is_not_taken_for_a_training(whole: Rounds) -> None:
+    assert not runs.is_begun(whole.folder)
+    with pytest.raises(UserMistake, match=r"not a finished run \(no "):
+        runs.open_finished(whole.folder)
 
 
 def test_a_place_that_cannot_be_written_is_one_line(project: Project, tmp_path: Path, fits: list[int]) -> None:

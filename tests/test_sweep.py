@@ -86,6 +86,32 @@ def test_values_that_the_data_refuse_end_their_trial_and_not_the_search(
     assert "refused (model.min_documents=4000): model: no term of" in capsys.readouterr().err
 
 
+def test_the_sweep_of_the_next_seed_tries_other_values(project: Project, done: Sweep, tmp_path: Path) -> None:
+    found = recipe.sweep(project, wanted(project, trials=3, seed=4), tmp_path / "s")
+    assert not {one.values["model.c"] for one in found.trials} & {one.values["model.c"] for one in done.trials}
+
+
+@pytest.mark.parametrize("choices", [{}, {"model.checkpoint": ("./not-there", "./nor-there")}])
+def test_weights_that_are_missing_leave_no_folder(project: Project, tmp_path: Path, choices: dict[str, Any]) -> None:
+    text = (TFIDF.parent / "embedding.yaml").read_text(encoding="utf-8")
+    text = text.replace("checkpoint: sentence-transformers/all-MiniLM-L6-v2", "checkpoint: ./not-there")
+    (tmp_path / "x.yaml").write_text(text, encoding="utf-8")
+    asked = wanted(project, config=str(tmp_path / "x.yaml"), log_uniform={"model.c": (1, 9)}, choices=choices)
+    with pytest.raises(UserMistake, match=r"model\.checkpoint: there is no folder \./not-there"):
+        recipe.sweep(project, asked, tmp_path / "s")
+    assert not (tmp_path / "s").exists()
+
+
+def test_several_processes_are_refused_before_any_trial(
+    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RANK", "0")
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    with pytest.raises(UserMistake, match="start it without torchrun"):
+        recipe.sweep(project, wanted(project), tmp_path / "s")
+    assert not (tmp_path / "s").exists()
+
+
 def test_a_search_in_which_nothing_can_be_trained_says_so(project: Project, tmp_path: Path) -> None:
     none = {"log_uniform": {}, "choices": {"model.min_documents": (4000, 4001)}, "trials": 2}
     with pytest.raises(UserMistake, match="s: no trial came to its end; give other values, and another --out"):

@@ -11,10 +11,11 @@ import pandas as pd
 from ukraine_stance import classifier, models
 from ukraine_stance.calibration import Calibration, choose_threshold, fit_temperature
 from ukraine_stance.classifier import StanceClassifier
-from ukraine_stance.config import AbstentionConfig, ExperimentConfig
+from ukraine_stance.config import AbstentionConfig, EncoderConfig, ExperimentConfig
 from ukraine_stance.corpus.dataset import joined_groups
 from ukraine_stance.evaluation.results import gold_columns
 from ukraine_stance.models.protocol import LabelledTexts, StanceModel, Watch
+from ukraine_stance.models.weights import locate
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,13 @@ def fit(
     if calibration.choice is not None:
         facts["abstention"] = {"threshold": calibration.threshold, **asdict(calibration.choice)}
     return Fitted(saved, report.history, facts)
+
+
+def find_weights(config: ExperimentConfig) -> None:
+    """Raise UserMistake or ServiceGone, as `locate` does, where a checkpoint of the config cannot be had."""
+    for section, one in (("model", config.model), *((member.family, member) for member in config.members)):
+        if isinstance(one, EncoderConfig):
+            locate(one.checkpoint, one.revision, one.checkpoint_sha256, section)
 
 
 def _calibrate(model: StanceModel, validation: LabelledTexts, wanted: AbstentionConfig) -> Calibration:

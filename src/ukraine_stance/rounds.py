@@ -17,7 +17,7 @@ from ukraine_stance.files import read_json, replacing, replacing_folder, sha256_
 from ukraine_stance.runs import Run
 
 _FORMAT = "ukraine-stance cross-validation 1"
-_ASKED = "asked.json"
+_ASKED = "question.json"  # not that of a training, which --resume would go on with
 _RESULTS = "results.json"
 _KEY = b"ukraine_stance_fingerprint"
 _FACTS = b"ukraine_stance_facts"

@@ -2,6 +2,7 @@
 
 import os
 import platform
+import shlex
 import shutil
 import subprocess
 import sys
@@ -32,6 +33,17 @@ from ukraine_stance.files import (
 )
 from ukraine_stance.models import processes
 
+# Which instructions of the processor the libraries of numbers may use, where somebody says it: other ones, other bits.
+_INSTRUCTIONS = (
+    "ATEN_CPU_CAPABILITY",
+    "DNNL_MAX_CPU_ISA",
+    "MKL_CBWR",
+    "MKL_ENABLE_INSTRUCTIONS",
+    "NPY_DISABLE_CPU_FEATURES",
+    "NVIDIA_TF32_OVERRIDE",
+    "ONEDNN_MAX_CPU_ISA",
+    "OPENBLAS_CORETYPE",
+)
 _LIBRARIES = (
     "ukraine-stance", "scikit-learn", "transformers", "tokenizers", "torch", "datasets", "mlflow", "skops",
     "safetensors", "numpy", "scipy", "pandas", "pyarrow", "sentencex", "trafilatura",
@@ -144,6 +156,7 @@ def surroundings() -> dict[str, Any]:
         "processor": _processor(),
         "threads": _threads(),
         "processes": processes.count(),
+        "instructions": {name: os.environ[name] for name in _INSTRUCTIONS if name in os.environ},
     }
 
 
@@ -153,11 +166,15 @@ def is_begun(folder: Path) -> bool:
 
 
 def resuming(folder: Path) -> str:
-    """The command that goes on with a run, by as many processes as began it."""
-    asked = Run(folder).asked
-    began = read_json(asked).get("processes", 1) if asked.is_file() else 1
-    command = "stance" if began == 1 else f"torchrun --nproc-per-node {began} -m ukraine_stance.cli"
-    return f"{command} train --resume {folder}"
+    """The command that goes on with a run from the current folder, by as many processes and machines as began it."""
+    path = Run(folder).provenance
+    began = read_json(path) if path.is_file() else {}
+    total, here = began.get("processes", 1), began.get("processes_here", 1)
+    machines = f"--nnodes {total // here} " if total > here else ""
+    command = "stance" if total == 1 else f"torchrun {machines}--nproc-per-node {here} -m ukraine_stance.cli"
+    root = began.get("root", "")
+    elsewhere = f" --root {shlex.quote(root)}" if root and Path(root) != Path.cwd() else ""
+    return f"{command} train --resume {shlex.quote(str(folder))}{elsewhere}"
 
 
 def refuse_unfinished(folder: Path) -> None:
@@ -274,6 +291,8 @@ def _provenance(root: Path) -> dict[str, Any]:
         "processor_count": os.cpu_count(),
         "threads": _threads(),
         "processes": processes.count(),
+        "processes_here": processes.count_here(),
+        "root": str(root.resolve()),
         "versions": {name: installed.get(name, "absent") for name in _LIBRARIES},
     }
 

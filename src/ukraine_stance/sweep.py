@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
+import numpy as np
+
 from ukraine_stance import classifier, fitting, runs, tracking
 from ukraine_stance.config import ExperimentConfig, SearchSpace, SweepConfig, resolved_yaml, search_space
 from ukraine_stance.config.schema import LONGEST_NAME
@@ -18,6 +20,7 @@ from ukraine_stance.errors import ServiceGone, UserMistake
 from ukraine_stance.evaluation.metrics import METRICS, confusion
 from ukraine_stance.evaluation.results import gold_columns, predicted_columns
 from ukraine_stance.files import replacing_folder, saying_why_unwritten, sha256_json, sole_writer, write_text
+from ukraine_stance.models import processes
 from ukraine_stance.progress import line
 from ukraine_stance.project import Project
 from ukraine_stance.records import TrialResult
@@ -69,6 +72,10 @@ def sweep(project: Project, wanted: SweepConfig, out: Path | None = None) -> Swe
     """
     space = search_space(wanted)
     base = space.base
+    if processes.count() > 1:
+        raise UserMistake("a sweep is of one process: start it without torchrun or accelerate launch")
+    for experiment in space.experiments_of("checkpoint"):
+        fitting.find_weights(experiment)
     data = dataset.load(project, base.data)
     if base.tracking.enabled:
         tracking.check(project)
@@ -142,6 +149,7 @@ def _open(folder: Path, project: Project, space: SearchSpace, data: Dataset) -> 
         "experiment": base.model_dump(mode="json", exclude={"tracking"}),
         "data": data.learned_sha256,
         "versions": classifier.versions(),
+        "code": runs.surroundings()["code"],
     }
     if not folder.exists() or not any(folder.iterdir()):
         _begin(folder, project, base, data, sha256_json(asked))
@@ -150,7 +158,8 @@ def _open(folder: Path, project: Project, space: SearchSpace, data: Dataset) -> 
     study = _study(folder)
     if study.user_attrs.get(_ASKED) != sha256_json(asked):
         raise UserMistake(
-            f"{folder}: holds a sweep of another experiment, other values, data or library versions; give another --out"
+            f"{folder}: holds a sweep of another experiment, other values, data, library versions or code; "
+            "give another --out"
         )
     study.pruner = optuna.pruners.MedianPruner(_DRAWN_FIRST) if wanted.prune else optuna.pruners.NopPruner()
     for trial in study.get_trials(deepcopy=False, states=(optuna.trial.TrialState.RUNNING,)):
@@ -184,7 +193,9 @@ def _search(study: "Study", space: SearchSpace, missing: int, data: Dataset, fol
     for _ in range(missing):
         ended = len(_ended(study))
         # Drawn from the seed and the trials that ended alone: a sweep that was killed goes on as if it had not been.
-        study.sampler = optuna.samplers.TPESampler(n_startup_trials=_DRAWN_FIRST, seed=wanted.seed + ended)
+        # Not from their sum: the sweep of the next seed would be this one from its second trial on.
+        drawn_from = int(np.random.SeedSequence([wanted.seed, ended]).generate_state(1)[0])
+        study.sampler = optuna.samplers.TPESampler(n_startup_trials=_DRAWN_FIRST, seed=drawn_from)
         trial = study.ask()
         values = _drawn(trial, space)
         trial.set_user_attr("values", values)

@@ -5,6 +5,7 @@ import fcntl
 import logging
 import math
 import os
+import platform
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
@@ -33,8 +34,9 @@ _TRAINING = {"mlflow.experimentKind": "custom_model_development"}
 _PUBLISHED = "stance.published"
 # Whether a run that was interrupted or died can be gone on with, by `--resume` or the command that was given.
 _RESUMABLE = "stance.resumable"
-# Where the run folder is on the machine that writes it.
+# Where the run folder is on the machine that writes it, and that machine's name.
 _FOLDER = "stance.folder"
+_HOST = "stance.host"
 # Runs looked through for dead ones, the newest first.
 _MOST_RUNNING = 1000
 _TRIAL = "stance.trial"
@@ -130,21 +132,31 @@ def fail(project: Project, mirror: Mirror, interrupted: bool) -> None:
 
 
 def mark_dead(project: Project) -> None:
-    """Record as killed, and as resumable, what is shown as running and stands in a folder here that nobody works on."""
+    """Record as killed what is shown as running and stands, or stood here, in a folder that nobody works on.
+
+    It is resumable where the folder is there and notes that it is this run's.
+    """
     with _client(project) as client:
         experiments = [one.experiment_id for one in client.search_experiments()]
         for shown in client.search_runs(experiments, "attributes.status = 'RUNNING'", max_results=_MOST_RUNNING):
             folder = shown.data.tags.get(_FOLDER)
-            if folder and _is_dead(shown.info.run_id, Run(Path(folder))):
-                _end(client, shown.info.run_id, "KILLED", resumable=True)
+            noted = _noted_in(Run(Path(folder))) if folder else None
+            ours = noted == shown.info.run_id
+            if noted is not None and (ours or shown.data.tags.get(_HOST) == platform.node()):
+                _end(client, shown.info.run_id, "KILLED", resumable=ours)
 
 
-def _is_dead(run_id: str, run: Run) -> bool:
-    """Whether the folder is that of the MLflow run and nobody works on it; no where it cannot be looked into."""
+def _noted_in(run: Run) -> str | None:
+    """The MLflow run that the folder notes, empty where it notes none or is gone.
+
+    None where somebody works on it, or it cannot be looked into.
+    """
     try:
-        return run.mirror.is_file() and read_json(run.mirror)["run_id"] == run_id and not has_writer(run.folder)
+        if has_writer(run.folder):
+            return None
+        return str(read_json(run.mirror)["run_id"]) if run.mirror.is_file() else ""
     except (OSError, ValueError, KeyError):  # another user's, or being written
-        return False
+        return None
 
 
 @contextmanager
@@ -456,7 +468,7 @@ def _mirror(client: "MlflowClient", project: Project, run: Run, config: dict[str
 
 
 def _opened(client: "MlflowClient", project: Project, run: Run, experiment: str, name: str) -> Mirror:
-    where = {_FOLDER: str(run.folder.resolve())}
+    where = {_FOLDER: str(run.folder.resolve()), _HOST: platform.node()}
     opened = client.create_run(_experiment_id(client, project, experiment), run_name=name, tags=where)
     mirror = Mirror(tracking_uri(project), opened.info.run_id)
     _note(run, mirror, published=False)
@@ -497,6 +509,7 @@ def _note(run: Run, mirror: Mirror, published: bool) -> None:
 def _show_running(client: "MlflowClient", run: Run, mirror: Mirror) -> None:
     client.update_run(mirror.run_id, status="RUNNING")
     client.set_tag(mirror.run_id, _FOLDER, str(run.folder.resolve()))  # it may have been moved
+    client.set_tag(mirror.run_id, _HOST, platform.node())
 
 
 @contextmanager

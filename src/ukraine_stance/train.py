@@ -9,7 +9,7 @@ import pandas as pd
 
 from ukraine_stance import fitting, runs, tracking
 from ukraine_stance.classifier import OUTPUT_COLUMNS, StanceClassifier
-from ukraine_stance.config import EncoderConfig, ExperimentConfig, resolved_yaml
+from ukraine_stance.config import ExperimentConfig, resolved_yaml
 from ukraine_stance.config import load as load_config
 from ukraine_stance.corpus import dataset
 from ukraine_stance.corpus.dataset import PARTS, Dataset
@@ -29,7 +29,6 @@ from ukraine_stance.files import (
     write_text,
 )
 from ukraine_stance.models import processes
-from ukraine_stance.models.weights import locate
 from ukraine_stance.progress import line
 from ukraine_stance.project import Project
 from ukraine_stance.runs import Run
@@ -46,7 +45,7 @@ def train(project: Project, config: ExperimentConfig, out: Path | None = None, f
     interrupted or killed goes on with `resume`.
     """
     _share_out(config)
-    _find_weights(config)
+    fitting.find_weights(config)  # before there is a run of them, which could not be gone on with
     data = dataset.load(project, config.data)
     _check_tracking(project, config)
     folder = out or runs.new_folder(project.runs, config.name)
@@ -103,13 +102,6 @@ def _share_out(config: ExperimentConfig) -> None:
         processes.share(one.batch_size)
     if processes.count() > 1 and not networks:
         line(f"{processes.count()} processes: this model is trained by one of them, the others wait")
-
-
-def _find_weights(config: ExperimentConfig) -> None:
-    """Refuse a checkpoint that cannot be had before there is a run of it, which could not be gone on with."""
-    for one in (config.model, *config.members):
-        if isinstance(one, EncoderConfig):
-            locate(one.checkpoint, one.revision, one.checkpoint_sha256)
 
 
 def _check_tracking(project: Project, config: ExperimentConfig) -> None:

@@ -1,6 +1,7 @@
 """kill -9 and Ctrl-C at many points of a training: it is resumed, and ends with the bits of an undisturbed run."""
 
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -192,6 +193,18 @@ def test_killed_again_and_again_it_ends_as_if_undisturbed(
     assert [path.name for path in tmp_path.iterdir()] == ["killed"]
 
 
+def test_killed_between_the_two_files_of_a_mean_pooled_network_it_ends_as_if_undisturbed(
+    nursery: Nursery, config: Path, tmp_path: Path
+) -> None:
+    sets, whole, out = ("--set", "model.pooling=mean"), tmp_path / "whole", tmp_path / "killed"
+    assert nursery.run("train", config, *sets, "--out", whole).code == 0
+    renamed = "ukraine_stance.models.mean_pooling:write_json"
+    killed(nursery, "train", config, *sets, "--out", out, at=(renamed, 2))
+    killed(nursery, "train", "--resume", out, at=(renamed, 3))
+    assert nursery.run("train", "--resume", out).code == 0
+    same(whole, out)
+
+
 @pytest.mark.slow
 def test_training_ends_when_patience_was_spent_before_the_kill(nursery: Nursery, config: Path) -> None:
     sets = ("--set", "model.learning_rate=1e-9", "--set", "evaluation.bootstrap_samples=101")  # no epoch is better
@@ -376,6 +389,34 @@ def test_interrupted_and_dead_runs_are_shown_as_such_until_they_go_on(
     found = shown(nursery.project, out)
     assert found.info.status == "FINISHED" and found.info.run_id == run_id
     assert found.data.tags["stance.resumable"] == "false" and found.data.metrics["test.macro_f1"] > 0
+
+
+NOTED, FITTED = "ukraine_stance.tracking:_note", "ukraine_stance.fitting:fit"
+
+
+@pytest.mark.parametrize("left", ["unnoted", "removed", "begun again"])
+def test_a_dead_run_whose_folder_knows_nothing_of_it_is_shown_as_killed(
+    nursery: Nursery, tfidf: Path, tmp_path: Path, left: str
+) -> None:
+    out = tmp_path / left
+    tracked = ("train", tfidf, "--set", "tracking.enabled=true", "--out", out)
+    killed(
+        nursery,
+        *tracked,
+        at=("ukraine_stance.tracking:_note" if left == "unnoted" else "ukraine_stance.fitting:fit", 1),
+    )
+    client = mlflow.MlflowClient(f"sqlite:///{nursery.project / 'mlflow.db'}")
+    experiments = [one.experiment_id for one in client.search_experiments()]
+    (dead,) = client.search_runs(experiments, f"tags.`stance.folder` = '{out}'")
+    assert dead.info.status == "RUNNING"
+    if left == "removed":
+        shutil.rmtree(out)
+    if left == "begun again":
+        (out / "mlflow.json").unlink()
+        killed(nursery, "train", "--resume", out, at=(FITTED, 1))
+    assert nursery.run(*tracked[:-1], tmp_path / "next").code == 0
+    found = client.get_run(dead.info.run_id)
+    assert found.info.status == "KILLED" and found.data.tags.get("stance.resumable") != "true"
 
 
 def test_a_run_that_was_killed_when_all_was_sent_is_finished_by_publishing_it(

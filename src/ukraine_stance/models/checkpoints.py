@@ -21,7 +21,7 @@ _ASKED = "asked.json"
 _PREFIX = "checkpoint-"
 _STATE = "trainer_state.json"
 
-# Kept besides that of the best epoch: where the newest turns out damaged, there is one to walk back to.
+# Kept with the best epoch of each: where the newest turns out damaged, there is one to walk back to.
 _NEWEST_KEPT = 2
 
 
@@ -100,9 +100,10 @@ def drop_after(workspace: Path, step: int) -> None:
 
 
 def drop_old(workspace: Path, best_step: int | None) -> None:
-    """Remove all checkpoints but the newest two and that of the best epoch."""
+    """Remove all checkpoints but the newest two and that of the best epoch, now and when the second newest was made."""
     newest_kept = sorted(_steps(workspace))[-_NEWEST_KEPT:]
-    _remove(folder_of(workspace, step) for step in _steps(workspace) if step not in (*newest_kept, best_step))
+    kept = {best_step, *newest_kept, *(_best_step(folder_of(workspace, step)) for step in newest_kept)}
+    _remove(folder_of(workspace, step) for step in _steps(workspace) if step not in kept)
 
 
 def drop_all(workspace: Path) -> None:
@@ -114,6 +115,13 @@ def _read(folder: Path, step: int) -> Checkpoint:
     state = read_json(folder / _STATE)
     control = state["stateful_callbacks"]["TrainerControl"]["args"]
     return Checkpoint(folder, step, state["best_global_step"] or None, bool(control["should_training_stop"]))
+
+
+def _best_step(folder: Path) -> int | None:
+    try:
+        return read_json(folder / _STATE)["best_global_step"] or None
+    except (OSError, ValueError, KeyError):  # a damaged one needs no other
+        return None
 
 
 def _steps(workspace: Path) -> list[int]:

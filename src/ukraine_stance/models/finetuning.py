@@ -294,7 +294,9 @@ def _network(source: Path, settings: "TransformerSettings") -> Any:  # noqa: ANN
 
 
 def _arguments(settings: "TransformerSettings", bf16: bool, workspace: Path) -> TrainingArguments:
-    return TrainingArguments(
+    for name in [one for one in os.environ if one.startswith("ACCELERATE_") and one != "ACCELERATE_USE_CPU"]:
+        del os.environ[name]  # precision, batches and compilation, as noted by a launcher: the config says them
+    arguments = TrainingArguments(
         output_dir=str(workspace),
         per_device_train_batch_size=processes.share(settings.batch_size),
         per_device_eval_batch_size=4 * settings.batch_size,
@@ -319,6 +321,8 @@ def _arguments(settings: "TransformerSettings", bf16: bool, workspace: Path) -> 
         seed=settings.seed,
         data_seed=settings.seed,
     )
+    arguments._n_gpu = min(arguments.n_gpu, 1)  # else it shares a batch among all GPUs unasked
+    return arguments
 
 
 def _macro_f1(prediction: EvalPrediction) -> dict[str, float]:

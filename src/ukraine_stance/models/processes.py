@@ -40,6 +40,11 @@ def count() -> int:
     return int(os.environ.get("WORLD_SIZE", "1")) if "RANK" in os.environ else 1
 
 
+def count_here() -> int:
+    """How many of them run on this machine."""
+    return int(os.environ.get("LOCAL_WORLD_SIZE", count())) if count() > 1 else 1
+
+
 def rank() -> int:
     """Number of this process, from 0; 0 leads."""
     return int(os.environ["RANK"]) if count() > 1 else 0

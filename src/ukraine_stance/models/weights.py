@@ -21,25 +21,26 @@ _WEIGHTS = "model.safetensors"
 _WANTED = ["config.json", _WEIGHTS, "tokenizer*", "vocab*", "special_tokens_map.json", "*.model", "merges.txt"]
 
 
-def locate(checkpoint: str, revision: str | None, sha256: str | None) -> Path:
+def locate(checkpoint: str, revision: str | None, sha256: str | None, section: str = "model") -> Path:
     """Folder that holds the checkpoint; its model.safetensors is hashed when `sha256` is given.
 
-    A packaged copy is no particular revision and passes only with the hub's own weights. Raises UserMistake for a
+    section is that of the config which says all this, for the words. A packaged copy is no particular revision and
+    passes only with the hub's own weights. Raises UserMistake for a
     folder without weights or with others than the hash names, ServiceGone when the hub is needed and does not answer.
     """
     folder = Path(checkpoint).expanduser()
     if not folder.is_dir():
         if checkpoint.startswith((".", "/", "~")) or checkpoint.count("/") > 1:
-            raise UserMistake(f"model.checkpoint: there is no folder {checkpoint}")
+            raise UserMistake(f"{section}.checkpoint: there is no folder {checkpoint}, seen from the current one")
         packaged = _packaged_folder(checkpoint) if revision is None else None
-        folder = packaged or _downloaded_folder(checkpoint, revision)
+        folder = packaged or _downloaded_folder(checkpoint, revision, section)
     weights = folder / _WEIGHTS
     if not weights.is_file():
         raise UserMistake(
             f"{folder}: holds no {_WEIGHTS}; other weight formats are not loaded (README, Weights, converts them)"
         )
     if sha256 is not None and sha256_file(weights) != sha256:
-        raise UserMistake(f"{weights}: not the file that model.checkpoint_sha256 names; not loaded")
+        raise UserMistake(f"{weights}: not the file that {section}.checkpoint_sha256 names; not loaded")
     return folder
 
 
@@ -56,22 +57,22 @@ def _packaged_folder(checkpoint: str) -> Path | None:
     return folder
 
 
-def _downloaded_folder(checkpoint: str, revision: str | None) -> Path:
+def _downloaded_folder(checkpoint: str, revision: str | None, section: str) -> Path:
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HFValidationError, RepositoryNotFoundError, RevisionNotFoundError
 
     try:
         return Path(snapshot_download(checkpoint, revision=revision, allow_patterns=_WANTED))
     except RevisionNotFoundError as fault:
-        raise UserMistake(f"model.revision: the hub has no {revision} of {checkpoint}") from fault
+        raise UserMistake(f"{section}.revision: the hub has no {revision} of {checkpoint}") from fault
     except (RepositoryNotFoundError, HFValidationError) as fault:
         raise UserMistake(
-            f"model.checkpoint: {checkpoint} is neither a folder here nor a model that the hub shows"
+            f"{section}.checkpoint: {checkpoint} is neither a folder here nor a model that the hub shows"
         ) from fault
     except Exception as fault:  # which errors a network has, changes with the hub's HTTP library
         folder = f"./{checkpoint.rpartition('/')[2]}"
         raise ServiceGone(
-            f"model.checkpoint: {checkpoint} is not on this machine and the model hub does not answer; download its "
-            f"{', '.join(_WANTED[:3])} where there is a network into {folder} and add --set model.checkpoint={folder} "
+            f"{section}.checkpoint: {checkpoint} is not on this machine and the model hub does not answer; download "
+            f"its {', '.join(_WANTED[:3])} where there is a network into {folder} and set {section}.checkpoint to it "
             "(where it has pickled weights alone: README, Weights, converts them)"
         ) from fault

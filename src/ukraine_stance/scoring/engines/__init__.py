@@ -31,7 +31,10 @@ def export(
     statements are what the texts to compare on are made from, `held` the validation fold. Raises UserMistake where the
     model is no transformer, has an architecture that the engines do not know, or a package of the engine is missing.
     """
+    from ukraine_stance.scoring.engines.packed import refuse_unknown
+
     model = _transformer(classifier)
+    refuse_unknown(model.network)
     texts = admission.crossed(statements, admission.TEXTS)
     measuring = Measuring(classifier.model_id, texts, classifier.target, held)
     answers = measuring.reference(model)

@@ -32,6 +32,17 @@ class _Layer:
     output_norm: torch.nn.LayerNorm
 
 
+def refuse_unknown(network: Any) -> None:  # noqa: ANN401
+    """Raise UserMistake for another architecture than BERT with GELU."""
+    config = network.config
+    activation = getattr(config, "hidden_act", "another activation")
+    if config.model_type != "bert" or activation != "gelu":
+        raise UserMistake(
+            f"the faster engines read BERT networks with GELU; this model is {config.model_type} with {activation}: "
+            "give --engine torch"
+        )
+
+
 class PackedBert:
     """Logits of token ids (n, length) and token types (n, length), all rows real tokens.
 
@@ -40,12 +51,8 @@ class PackedBert:
     """
 
     def __init__(self, network: Any, dtype: torch.dtype) -> None:  # noqa: ANN401 - transformers' own
+        refuse_unknown(network)
         config = network.config
-        if config.model_type != "bert" or config.hidden_act != "gelu":
-            raise UserMistake(
-                f"the faster engines read BERT networks with GELU; this model is {config.model_type} with "
-                f"{config.hidden_act}: give --engine torch"
-            )
         self._mean = isinstance(network, MeanPooledClassifier)
         bert = network.encoder if self._mean else network.bert
         self._dtype = dtype
