@@ -13,8 +13,8 @@ import pandas as pd
 from experiments.benchmarks.reading import as_labelled, verified, without_repeats
 from experiments.benchmarks.report import Scored, report
 
+from ukraine_stance import classifier, fitting
 from ukraine_stance import config as configs
-from ukraine_stance import fitting
 from ukraine_stance.classifier import PROBABILITY_COLUMNS
 from ukraine_stance.config import ExperimentConfig
 from ukraine_stance.corpus import dataset
@@ -62,7 +62,7 @@ def main(benchmark: Benchmark) -> None:
         for family in given.families if not given.report else ():
             for seed in given.seeds[:1] if family in SEEDLESS else given.seeds:
                 trained(benchmark, family, seed, data, given.out)
-        found = scored(given.out, given.seeds)
+        found = scored(benchmark.name, given.out, given.seeds)
         print(
             report(benchmark, {**found, **{f"ensemble of {1 + number}": combined(found, number) for number in (1, 3)}})
         )
@@ -82,20 +82,29 @@ def prepared(benchmark: Benchmark, folder: Path, out: Path) -> Path:
 
 def trained(benchmark: Benchmark, family: str, seed: int, data: Path, out: Path) -> None:
     """Fit one model and keep its answers to validation and test, unless the same training stands in OUT."""
-    path = Path("experiments") / benchmark.name / f"{family}.yaml"
-    config = configs.load(path, [f"data.files=[{data.resolve()}]", f"seed={seed}"]).config
-    rows = dataset.load(Project(Path.cwd()), config.data)
-    folder = out / f"{family}-{seed}"
-    identity = sha256_json([rows.sha256, config.model.model_dump(mode="json"), seed])
+    config, folder = _config(benchmark.name, family, seed, data), out / f"{family}-{seed}"
+    identity = _identity(config, data)
     if (folder / "done.json").is_file() and read_json(folder / "done.json")["identity"] == identity:
         line(f"{folder}: done before")
         return
+    rows = dataset.load(Project(Path.cwd()), config.data)
     began, used = perf_counter(), process_time()
     answers, facts = _answers(config, rows, folder)
     answers.to_parquet(folder / "answers.parquet", index=False)
     cost = {"seconds": round(perf_counter() - began), "cpu_seconds": round(process_time() - used)}
-    write_json(folder / "done.json", {"identity": identity, "data": sha256_file(data), **cost, "facts": facts})
+    write_json(folder / "done.json", {"identity": identity, **cost, "facts": facts})
     line(f"{folder}: {cost['seconds']} s")
+
+
+def _config(benchmark: str, family: str, seed: int, data: Path) -> ExperimentConfig:
+    path = Path("experiments") / benchmark / f"{family}.yaml"
+    return configs.load(path, [f"data.files=[{data.resolve()}]", f"seed={seed}"]).config
+
+
+def _identity(config: ExperimentConfig, data: Path) -> str:
+    """Of a training: its rows, settings, seed and the versions of what computes it."""
+    model = config.model.model_dump(mode="json")
+    return sha256_json([sha256_file(data), model, config.seed, classifier.versions()])
 
 
 def _answers(config: ExperimentConfig, rows: Dataset, folder: Path) -> tuple[pd.DataFrame, dict[str, object]]:
@@ -114,15 +123,19 @@ def _answers(config: ExperimentConfig, rows: Dataset, folder: Path) -> tuple[pd.
     return pd.concat(frames, ignore_index=True), {**fitted.facts, "history": list(fitted.history)}
 
 
-def scored(out: Path, seeds: Sequence[int]) -> dict[str, list[Scored]]:
-    """For each family the trainings on OUT/data.csv as it stands, by seed."""
-    data = sha256_file(out / "data.csv")
+def scored(benchmark: str, out: Path, seeds: Sequence[int]) -> dict[str, list[Scored]]:
+    """For each family the trainings of its config on OUT/data.csv, both as they stand, by seed; others are named."""
     found: dict[str, list[Scored]] = {}
     for family in TRAINED:
-        done = [folder for seed in seeds if ((folder := out / f"{family}-{seed}") / "done.json").is_file()]
-        same = [folder for folder in done if read_json(folder / "done.json")["data"] == data]
-        if same:
-            found[family] = [_scored(folder) for folder in same]
+        for seed in seeds:
+            folder = out / f"{family}-{seed}"
+            if not (folder / "done.json").is_file():
+                continue
+            identity = _identity(_config(benchmark, family, seed, out / "data.csv"), out / "data.csv")
+            if read_json(folder / "done.json")["identity"] == identity:
+                found.setdefault(family, []).append(_scored(folder))
+            else:
+                line(f"{folder}: of another config, data or library version; left out")
     return found
 
 

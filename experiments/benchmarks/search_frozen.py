@@ -35,7 +35,7 @@ def main() -> None:
     print("| data | " + " | ".join(" + ".join(MEMBERS[at] for at in way) for way in WAYS) + " |")
     print("| --- |" + " --- |" * len(WAYS))
     for out in given.out:
-        found = scored(out, range(20))
+        found = scored(out.name, out, range(20))
         linear, gold = found["tfidf"][0], found["tfidf"][0].gold("validation")
         frozen = answers(pd.read_csv(out / "data.csv", dtype={"text": str}, keep_default_na=False))
         figures = []

@@ -40,12 +40,13 @@ PLAIN: dict[str, Any] = {
     "class_weights": True,
     "smoothing": 0.0,
     "focal": 0.0,
-    "rdrop": 0.0,
+    "rdrop": 0.0,  # times half the symmetric divergence, beside the mean cross-entropy of both passes
     "ema": 0.99,  # share of the average of the weights that each step keeps; the average is judged beside the weights
     "target": "pair",  # or none
     "distil": 0.0,  # share of the loss that follows the answers of two teachers, each of which learned the other half
     "masked": 0.0,  # share of the training statements whose names, but for the two sides, are masked, drawn each epoch
 }
+CHOICES: dict[str, tuple[str, ...]] = {"pooling": ("pooler", "mean", "first"), "target": ("pair", "none")}
 MAX_TOKENS = 128
 
 
@@ -75,7 +76,9 @@ def main() -> None:
     parser.add_argument("--set", action="append", default=[], help="name=value, of those in PLAIN")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     given = parser.parse_args()
-    changed = {name: _value(PLAIN[name], value) for name, value in (pair.split("=") for pair in given.set)}
+    changed = dict(_setting(parser, pair) for pair in given.set)
+    if changed.get("distil") and changed.get("rdrop"):
+        parser.error("distil and rdrop: one of them at a time")
     lines = given.out.read_text().splitlines() if given.out.exists() else []
     done = {
         (line["data"], line["seed"], json.dumps(line["changed"], sort_keys=True)) for line in map(json.loads, lines)
@@ -118,8 +121,18 @@ def _cell(lines: list[dict[str, Any]]) -> str:
     return f"{', '.join(f'{value:.3f}' for value in last)}{mean} ({minutes:.1f} min)"
 
 
-def _value(usual: Any, text: str) -> Any:
-    return text == "True" if isinstance(usual, bool) else type(usual)(text)
+def _setting(parser: argparse.ArgumentParser, pair: str) -> tuple[str, Any]:
+    name, _, text = pair.partition("=")
+    if name not in PLAIN:
+        parser.error(f"--set {pair}: no setting of that name; there are {', '.join(PLAIN)}")
+    kind = type(PLAIN[name])
+    known = ("True", "False") if kind is bool else CHOICES.get(name, ())
+    if known and text not in known:
+        parser.error(f"--set {pair}: one of {', '.join(known)} is wanted")
+    try:
+        return name, text == "True" if kind is bool else kind(text)
+    except ValueError:
+        parser.error(f"--set {pair}: {kind.__name__} is wanted")
 
 
 def one(path: Path, how: dict[str, Any], seed: int) -> dict[str, Any]:

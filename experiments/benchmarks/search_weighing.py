@@ -31,7 +31,7 @@ def main() -> None:
     print("| data | " + " | ".join(WAYS) + " |")
     print("| --- |" + " --- |" * len(WAYS))
     for out in given.out:
-        found = scored(out, range(20))
+        found = scored(out.name, out, range(20))
         gold = found["tfidf"][0].gold("validation")
         rows = [[figures(gold, answers(found["tfidf"][0], one), way) for way in WAYS] for one in found["minilm"]]
         means = np.mean(rows, axis=0)

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Four models trained on the same folds, compared on what they held out, and put before the gate.
 #   sh experiments/evaluation/evaluate.sh experiments/runs/evaluation
-# About 25 minutes on two cores. A run that is there is kept.
+# About 45 minutes of one core. A run that is there is kept.
 set -eu
 OUT=$1
 STANCE=${STANCE:-.venv/bin/stance}

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from experiments.benchmarks import running
 from experiments.benchmarks.reading import as_labelled, verified, without_repeats
 from experiments.benchmarks.report import Scored, report
 from experiments.benchmarks.running import Benchmark, combined, prepared
@@ -15,7 +16,7 @@ from experiments.semeval2016 import reader as semeval2016
 from ukraine_stance.classifier import PROBABILITY_COLUMNS
 from ukraine_stance.corpus.labelled import read_labelled
 from ukraine_stance.errors import UserMistake
-from ukraine_stance.files import sha256_file, sha256_json
+from ukraine_stance.files import sha256_file, sha256_json, write_json
 
 
 def _rows(*rows: tuple[str, str, str, str]) -> pd.DataFrame:
@@ -41,6 +42,27 @@ def test_a_text_of_the_test_is_never_learned_and_the_test_stays_whole() -> None:
         ("a report", "a", "train"),
         ("a report", "b", "train"),
     ]
+
+
+def test_a_training_of_another_config_or_other_data_is_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(Path(__file__).parents[2])
+    data = tmp_path / "data.csv"
+    data.write_text("text,label\na,favor\n")
+    gold = np.array([0, 1, 2] * 20)
+    for seed, settings in ((0, "gwsd"), (1, "ruw")):
+        folder = tmp_path / f"minilm-{seed}"
+        folder.mkdir()
+        answers = _scored(gold, 0.7, seed)
+        columns = dict(zip(PROBABILITY_COLUMNS, answers.probabilities.T, strict=True))
+        answers.answers.assign(**columns).to_parquet(folder / "answers.parquet")
+        identity = running._identity(running._config(settings, "minilm", seed, data), data)
+        write_json(folder / "done.json", {"identity": identity, "seconds": 1})
+    assert [len(found) for found in running.scored("gwsd", tmp_path, [0, 1, 2]).values()] == [1]
+    assert "minilm-1: of another config, data or library version; left out" in capsys.readouterr().err
+    data.write_text("text,label\na,against\n")
+    assert running.scored("gwsd", tmp_path, [0, 1]) == {}
 
 
 def test_files_are_held_to_their_hash(tmp_path: Path) -> None:
