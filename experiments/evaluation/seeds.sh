@@ -12,4 +12,4 @@ for seed in 7 8 9 10 11; do
     [ -f "$OUT/minilm-$seed/metrics.json" ] ||
         "$STANCE" train configs/train/minilm.yaml --set "seed=$seed" --set tracking.enabled=false --out "$OUT/minilm-$seed" --force
 done
-"$STANCE" compare "$OUT/tfidf" "$OUT"/minilm-* --out "$OUT/results" --force
+"$STANCE" compare "$OUT/tfidf" "$OUT"/minilm-* --no-cases --no-shortcuts
