@@ -398,14 +398,10 @@ NOTED, FITTED = "ukraine_stance.tracking:_note", "ukraine_stance.fitting:fit"
 def test_a_dead_run_whose_folder_knows_nothing_of_it_is_shown_as_killed(
     nursery: Nursery, tfidf: Path, tmp_path: Path, left: str
 ) -> None:
-    out = tmp_path / left
-    tracked = ("train", tfidf, "--set", "tracking.enabled=true", "--out", out)
-    killed(
-        nursery,
-        *tracked,
-        at=("ukraine_stance.tracking:_note" if left == "unnoted" else "ukraine_stance.fitting:fit", 1),
-    )
-    client = mlflow.MlflowClient(f"sqlite:///{nursery.project / 'mlflow.db'}")
+    out, tracked = tmp_path / left, ("train", tfidf, "--set", "tracking.enabled=true", "--out")
+    assert nursery.run(*tracked, tmp_path / "before").code == 0
+    client = mlflow.MlflowClient(read_json(tmp_path / "before" / "mlflow.json")["uri"])
+    killed(nursery, *tracked, out, at=(NOTED if left == "unnoted" else FITTED, 1))
     experiments = [one.experiment_id for one in client.search_experiments()]
     (dead,) = client.search_runs(experiments, f"tags.`stance.folder` = '{out}'")
     assert dead.info.status == "RUNNING"
@@ -414,7 +410,7 @@ def test_a_dead_run_whose_folder_knows_nothing_of_it_is_shown_as_killed(
     if left == "begun again":
         (out / "mlflow.json").unlink()
         killed(nursery, "train", "--resume", out, at=(FITTED, 1))
-    assert nursery.run(*tracked[:-1], tmp_path / "next").code == 0
+    assert nursery.run(*tracked, tmp_path / "next").code == 0
     found = client.get_run(dead.info.run_id)
     assert found.info.status == "KILLED" and found.data.tags.get("stance.resumable") != "true"
 
