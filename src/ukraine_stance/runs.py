@@ -152,12 +152,18 @@ def surroundings() -> dict[str, Any]:
     """What decides the bits of a result besides config and data: versions, our code, processor, threads, processes."""
     return {
         "versions": {"python": platform.python_version(), **classifier.versions()},
-        "code": _code_sha256(),
+        "code": code_sha256(),
         "processor": _processor(),
         "threads": _threads(),
         "processes": processes.count(),
         "instructions": {name: os.environ[name] for name in _INSTRUCTIONS if name in os.environ},
     }
+
+
+def code_sha256() -> str:
+    """Hash of the package's own modules."""
+    package = Path(__file__).parent
+    return sha256_json({str(path.relative_to(package)): sha256_file(path) for path in package.rglob("*.py")})
 
 
 def is_begun(folder: Path) -> bool:
@@ -295,11 +301,6 @@ def _provenance(root: Path) -> dict[str, Any]:
         "root": str(root.resolve()),
         "versions": {name: installed.get(name, "absent") for name in _LIBRARIES},
     }
-
-
-def _code_sha256() -> str:
-    package = Path(__file__).parent
-    return sha256_json({str(path.relative_to(package)): sha256_file(path) for path in package.rglob("*.py")})
 
 
 def _processor() -> str:

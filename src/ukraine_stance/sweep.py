@@ -149,7 +149,7 @@ def _open(folder: Path, project: Project, space: SearchSpace, data: Dataset) -> 
         "experiment": base.model_dump(mode="json", exclude={"tracking"}),
         "data": data.learned_sha256,
         "versions": classifier.versions(),
-        "code": runs.surroundings()["code"],
+        "code": runs.code_sha256(),
     }
     if not folder.exists() or not any(folder.iterdir()):
         _begin(folder, project, base, data, sha256_json(asked))

@@ -468,8 +468,7 @@ def _mirror(client: "MlflowClient", project: Project, run: Run, config: dict[str
 
 
 def _opened(client: "MlflowClient", project: Project, run: Run, experiment: str, name: str) -> Mirror:
-    where = {_FOLDER: str(run.folder.resolve()), _HOST: platform.node()}
-    opened = client.create_run(_experiment_id(client, project, experiment), run_name=name, tags=where)
+    opened = client.create_run(_experiment_id(client, project, experiment), run_name=name, tags=_whereabouts(run))
     mirror = Mirror(tracking_uri(project), opened.info.run_id)
     _note(run, mirror, published=False)
     return mirror
@@ -506,10 +505,14 @@ def _note(run: Run, mirror: Mirror, published: bool) -> None:
     write_json(run.mirror, {"uri": without_password(mirror.uri), "run_id": mirror.run_id, "published": published})
 
 
+def _whereabouts(run: Run) -> dict[str, str]:
+    return {_FOLDER: str(run.folder.resolve()), _HOST: platform.node()}
+
+
 def _show_running(client: "MlflowClient", run: Run, mirror: Mirror) -> None:
     client.update_run(mirror.run_id, status="RUNNING")
-    client.set_tag(mirror.run_id, _FOLDER, str(run.folder.resolve()))  # it may have been moved
-    client.set_tag(mirror.run_id, _HOST, platform.node())
+    for name, value in _whereabouts(run).items():  # it may have been moved
+        client.set_tag(mirror.run_id, name, value)
 
 
 @contextmanager

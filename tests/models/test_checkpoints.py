@@ -60,7 +60,7 @@ def test_a_checkpoint_whose_best_epoch_is_gone_is_walked_past(tmp_path: Path) ->
 def test_two_and_the_best_are_kept_and_later_ones_go_on_request(tmp_path: Path) -> None:
     for step in (2, 4, 6, 8, 10):
         _sealed(tmp_path, step, best=4)
-    checkpoints.drop_old(tmp_path, best_step=4)
+    checkpoints.drop_old(tmp_path)
     assert {path.name for path in tmp_path.iterdir()} == {"checkpoint-4", "checkpoint-8", "checkpoint-10"}
     checkpoints.drop_after(tmp_path, 8)
     assert {path.name for path in tmp_path.iterdir()} == {"checkpoint-4", "checkpoint-8"}
@@ -71,7 +71,7 @@ def test_two_and_the_best_are_kept_and_later_ones_go_on_request(tmp_path: Path) 
 def test_a_new_best_leaves_the_one_before_a_place_to_go_on_from(tmp_path: Path) -> None:
     for step, best in ((2, 2), (4, 2), (6, 6)):
         newest = _sealed(tmp_path, step, best)
-        checkpoints.drop_old(tmp_path, best_step=best)
+        checkpoints.drop_old(tmp_path)
     (newest / "optimizer.pt").write_bytes(b"x")
     found = checkpoints.newest(tmp_path)
     assert found is not None and (found.step, found.best_step) == (4, 2)

@@ -99,10 +99,10 @@ def drop_after(workspace: Path, step: int) -> None:
     _remove(folder_of(workspace, other) for other in _steps(workspace) if other > step)
 
 
-def drop_old(workspace: Path, best_step: int | None) -> None:
-    """Remove all checkpoints but the newest two and that of the best epoch, now and when the second newest was made."""
+def drop_old(workspace: Path) -> None:
+    """Remove all checkpoints but the newest two and those of the best epochs that they name."""
     newest_kept = sorted(_steps(workspace))[-_NEWEST_KEPT:]
-    kept = {best_step, *newest_kept, *(_best_step(folder_of(workspace, step)) for step in newest_kept)}
+    kept = {*newest_kept, *(_best_step(folder_of(workspace, step)) for step in newest_kept)}
     _remove(folder_of(workspace, step) for step in _steps(workspace) if step not in kept)
 
 

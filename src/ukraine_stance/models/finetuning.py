@@ -472,4 +472,4 @@ class _Checkpoints(TrainerCallback):
         if processes.rank() == 0:
             (folder / "training_args.bin").unlink(missing_ok=True)  # a pickle that nobody reads
             checkpoints.seal(folder)
-            checkpoints.drop_old(workspace, state.best_global_step)
+            checkpoints.drop_old(workspace)

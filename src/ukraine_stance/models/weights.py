@@ -25,8 +25,8 @@ def locate(checkpoint: str, revision: str | None, sha256: str | None, section: s
     """Folder that holds the checkpoint; its model.safetensors is hashed when `sha256` is given.
 
     section is that of the config which says all this, for the words. A packaged copy is no particular revision and
-    passes only with the hub's own weights. Raises UserMistake for a
-    folder without weights or with others than the hash names, ServiceGone when the hub is needed and does not answer.
+    passes only with the hub's own weights. Raises UserMistake for a folder without weights or with others than the hash
+    names, ServiceGone when the hub is needed and does not answer.
     """
     folder = Path(checkpoint).expanduser()
     if not folder.is_dir():
