@@ -196,7 +196,8 @@ def test_killed_again_and_again_it_ends_as_if_undisturbed(
 def test_killed_between_the_two_files_of_a_mean_pooled_network_it_ends_as_if_undisturbed(
     nursery: Nursery, config: Path, tmp_path: Path
 ) -> None:
-    sets, whole, out = ("--set", "model.pooling=mean"), tmp_path / "whole", tmp_path / "killed"
+    sets = ("--set", "model.pooling=mean", "--set", "model.r_drop=2.0")
+    whole, out = tmp_path / "whole", tmp_path / "killed"
     assert nursery.run("train", config, *sets, "--out", whole).code == 0
     renamed = "ukraine_stance.models.mean_pooling:write_json"
     killed(nursery, "train", config, *sets, "--out", out, at=(renamed, 2))

@@ -49,13 +49,14 @@ def test_shares_make_up_the_batches_of_one_process(lengths: Sequence[int], batch
         assert all(nothing not in part or part == [nothing] for part in parts)
 
 
-def test_losses_of_shares_add_up_to_that_of_the_batch() -> None:
-    logits, labels = torch.randn(5, 3, generator=torch.Generator().manual_seed(1)), torch.tensor([0, 1, 2, 0, 1])
-    loss = weighted_loss([0.5, 1.0, 2.0])  # type: ignore[arg-type]
-    nothing = loss({"logits": torch.zeros(1, 3)}, torch.tensor([-100]), 5)
+@pytest.mark.parametrize("readings", [1, 2])
+def test_losses_of_shares_add_up_to_that_of_the_batch(readings: int) -> None:
+    logits = torch.randn(readings, 5, 3, generator=torch.Generator().manual_seed(1))
+    labels, loss = torch.tensor([0, 1, 2, 0, 1]), weighted_loss([0.5, 1.0, 2.0], 4.0)  # type: ignore[arg-type]
+    nothing = loss({"logits": torch.randn(readings, 3)}, torch.tensor([-100]), 5)
     assert nothing == 0
-    parts = [loss({"logits": logits[rank::2]}, labels[rank::2], 5) for rank in range(2)]
-    assert float(sum(parts)) == pytest.approx(float(loss({"logits": logits}, labels)))
+    parts = [loss({"logits": logits[:, rank::2].reshape(-1, 3)}, labels[rank::2], 5) for rank in range(2)]
+    assert float(sum(parts)) == pytest.approx(float(loss({"logits": logits.reshape(-1, 3)}, labels)))
 
 
 def _threads_of_groups() -> int:

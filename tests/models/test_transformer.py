@@ -16,6 +16,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.numpy import load_file, save_file
+from torch.nn.functional import cross_entropy, kl_div
 from transformers import AutoModel, AutoModelForSequenceClassification, AutoTokenizer, Trainer, TrainingArguments
 
 from ukraine_stance import models
@@ -235,11 +236,34 @@ def test_accumulated_batches_give_the_weights_of_a_large_one(tiny_checkpoint: Pa
 
 def test_the_weighted_loss_is_the_mean_over_the_statements() -> None:
     logits, labels = torch.randn(5, 3, generator=torch.Generator().manual_seed(1)), torch.tensor([0, 1, 2, 2, 2])
-    each = torch.nn.functional.cross_entropy(logits, labels, reduction="none")
+    each = cross_entropy(logits, labels, reduction="none")
     weights = np.array([3.0, 2.0, 1.0])
     found = finetuning.weighted_loss(weights)({"logits": logits}, labels, None)
     assert torch.isclose(found, (each * torch.tensor(weights[labels.numpy()])).mean().float())
     assert torch.isclose(finetuning.weighted_loss(None)({"logits": logits}, labels, 10), each.sum() / 10)
+
+
+def test_the_loss_of_two_readings_is_half_of_r_drops() -> None:
+    first, second = torch.randn(2, 4, 3, generator=torch.Generator().manual_seed(1))
+    labels, weights = torch.tensor([0, 2, 1, -100]), torch.tensor([3.0, 2.0, 1.0])  # the last row counts for nothing
+    wrong = sum(cross_entropy(given, labels, weight=weights, reduction="sum") for given in (first, second))
+    one, other = first[:3].log_softmax(-1), second[:3].log_softmax(-1)
+    apart = kl_div(one, other, log_target=True, reduction="sum") + kl_div(other, one, log_target=True, reduction="sum")
+    found = finetuning.weighted_loss(weights.numpy(), 4.0)({"logits": torch.cat([first, second])}, labels, 3)
+    assert torch.isclose(found, (wrong + 4.0 * apart / 2) / 2 / 3)
+
+
+@pytest.mark.parametrize("dropout", [0.0, 0.1])
+def test_r_drop_does_nothing_where_no_unit_is_dropped(
+    new_transformer: NewModel, checkpoint: Path, toy: LabelledTexts, tmp_path: Path, dropout: float
+) -> None:
+    _change_config(checkpoint, hidden_dropout_prob=dropout, attention_probs_dropout_prob=dropout)
+    answers = []
+    for alpha in (0.0, 4.0):
+        model = new_transformer(checkpoint=str(checkpoint), epochs=1, r_drop=alpha)
+        _fit(model, toy, tmp_path)
+        answers.append(model.predict(toy.texts, toy.targets).probabilities)
+    assert np.allclose(*answers, atol=1e-5) == (dropout == 0)
 
 
 def test_balanced_weights_have_a_mean_of_one_over_the_statements() -> None:
@@ -254,7 +278,9 @@ def test_class_weights_reach_the_loss(
 ) -> None:
     seen = []
     whole = finetuning.weighted_loss
-    monkeypatch.setattr(finetuning, "weighted_loss", lambda weights: seen.append(weights) or whole(weights))
+    monkeypatch.setattr(
+        finetuning, "weighted_loss", lambda weights, r_drop: seen.append(weights) or whole(weights, r_drop)
+    )
     rare = LabelledTexts(toy.texts[6:], toy.targets[6:], toy.gold[6:])
     for class_weights in ("balanced", None):
         _fit(new_transformer(class_weights=class_weights, epochs=1), rare, tmp_path)

@@ -203,6 +203,14 @@ class TransformerConfig(EncoderConfig):
     class_weights: Literal["balanced"] | None = Field(
         description="'balanced' weighs each class by its rarity in training; null weighs every statement alike."
     )
+    r_drop: float = Field(
+        default=0.0,
+        ge=0,
+        le=100,
+        description="R-Drop's alpha, no unit: every training statement is read twice, with other units dropped each "
+        "time, and answers that differ count so much beside wrong ones. A step takes nearly twice as long; 0 turns it "
+        "off.",
+    )
     patience: int = Field(
         ge=1,
         le=1000,

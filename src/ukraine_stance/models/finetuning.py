@@ -161,14 +161,16 @@ def _train(
     several = processes.count() > 1
     lengths = [len(row["input_ids"]) for row in rows.train]
     batches = LengthGroupedBatches(lengths, settings.batch_size, settings.seed)
+    collator = DataCollatorWithPadding(tokenizer)
     trainer = _Trainer(
         batches,
+        _Twice(collator) if settings.r_drop else collator,
         model=network,
         args=_arguments(settings, training.bf16, training.workspace),
-        data_collator=DataCollatorWithPadding(tokenizer),
+        data_collator=collator,
         train_dataset=[*rows.train, {**rows.train[0], "labels": _NO_LABEL}] if several else rows.train,
         eval_dataset=sorted(rows.validation, key=lambda row: len(row["input_ids"])),  # little padding
-        compute_loss_func=weighted_loss(rows.class_weights),
+        compute_loss_func=weighted_loss(rows.class_weights, settings.r_drop),
         compute_metrics=_macro_f1,
         callbacks=[
             EarlyStoppingCallback(settings.patience),
@@ -251,17 +253,23 @@ def _deterministic(strict: bool) -> Iterator[None]:
         deterministic.fill_uninitialized_memory = filled
 
 
-def weighted_loss(class_weights: FloatArray | None) -> LossFunction:
+def weighted_loss(class_weights: FloatArray | None, r_drop: float = 0.0) -> LossFunction:
     """Cross-entropy summed with class weights, divided by the examples of the whole optimiser step.
 
-    Without the division the Trainer multiplies loss and gradient by the number of accumulated batches.
+    Without the division the Trainer multiplies loss and gradient by the number of accumulated batches. Logits (2n, 3)
+    for n labels hold every example twice: that is half of R-Drop's loss, r_drop its alpha (Liang et al. 2021,
+    arXiv:2106.14448), the mean of both cross-entropies and a quarter of alpha times the divergence in both directions.
     """
     weights = None if class_weights is None else torch.tensor(class_weights, dtype=torch.float32)
 
     def loss(outputs: Any, labels: torch.Tensor, num_items_in_batch: torch.Tensor | int | None = None) -> torch.Tensor:  # noqa: ANN401
-        logits = outputs["logits"].float()
-        weight = None if weights is None else weights.to(logits.device)
-        total = torch.nn.functional.cross_entropy(logits, labels, weight=weight, reduction="sum")
+        answers = outputs["logits"].float().split(len(labels))
+        weight = None if weights is None else weights.to(labels.device)
+        summed = [torch.nn.functional.cross_entropy(given, labels, weight=weight, reduction="sum") for given in answers]
+        total = torch.stack(summed).mean()
+        if len(answers) > 1:
+            first, second = (given[labels != _NO_LABEL].log_softmax(-1) for given in answers)
+            total = total + r_drop / 4 * ((first.exp() - second.exp()) * (first - second)).sum()
         return total / (len(labels) if num_items_in_batch is None else num_items_in_batch)
 
     return loss
@@ -411,11 +419,23 @@ class ShareOfBatches(Sampler[list[int]]):
             yield batch[self._rank :: self._count] or [self._nothing]
 
 
+@dataclass(frozen=True, slots=True)
+class _Twice:
+    """A batch with every example twice and every label once, as `weighted_loss` takes it."""
+
+    collator: DataCollatorWithPadding
+
+    def __call__(self, rows: Rows) -> dict[str, torch.Tensor]:
+        batch = self.collator(rows)
+        labels = batch.pop("labels")
+        return {**{name: tensor.repeat(2, 1) for name, tensor in batch.items()}, "labels": labels}
+
+
 class _Trainer(Trainer):
     """The Trainer on batches of ours, in the order that they come."""
 
-    def __init__(self, batches: LengthGroupedBatches, **named: Any) -> None:  # noqa: ANN401
-        self._batches = batches
+    def __init__(self, batches: LengthGroupedBatches, train_collator: Callable[[Rows], Any], **named: Any) -> None:  # noqa: ANN401
+        self._batches, self._train_collator = batches, train_collator
         super().__init__(**named)
 
     def get_train_dataloader(self) -> DataLoader[Any]:
@@ -424,7 +444,7 @@ class _Trainer(Trainer):
             batch_sampler=ShareOfBatches(
                 self._batches, processes.rank(), processes.count(), nothing=len(self.train_dataset) - 1
             ),
-            collate_fn=self.data_collator,
+            collate_fn=self._train_collator,
             pin_memory=self.args.dataloader_pin_memory,
         )
 

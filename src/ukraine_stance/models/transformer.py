@@ -51,6 +51,7 @@ class TransformerSettings:
     reproducible: Literal["strict", "seeded"] = "strict"
     checkpoint_steps: int = 500
     pooling: Pooling = None
+    r_drop: float = 0.0
 
 
 class TransformerModel:
