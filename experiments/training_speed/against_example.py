@@ -6,9 +6,10 @@ The script is examples/pytorch/text-classification/run_classification.py of gith
 tag of the installed version (`pip show transformers`); it needs the package `evaluate` besides ours. None of it is
 here. It gets the same statements in CSV files and nothing but what it cannot do without (files, folders, what to do,
 and a metric that it otherwise downloads and here never computes); so it reads the statement alone, pads to 128 tokens,
-takes batches of 8 in fp32. Ours is configs/train/minilm.yaml for as many epochs.
+takes batches of 8 in fp32. Ours is configs/train/minilm.yaml for as many epochs: without R-Drop, where every example
+is read once as in the script, and as it stands, where it is read twice.
 
-In each round ours, the example and ours again are trained, each in a process of its own, with other seeds each time.
+In each round the three are trained, each in a process of its own, with other seeds each time, the example second.
 Examples per second are examples times epochs by the Trainer's own train_runtime of both: it leaves out imports and
 tokenising, and holds whatever each does while it trains (ours: validation after each epoch, sealed checkpoints; the
 example: a checkpoint every 500 steps). Beside them stands the floor: the operations that the statements need without
@@ -22,6 +23,7 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -40,6 +42,10 @@ from ukraine_stance.project import Project
 
 CONFIG = Path(__file__).parents[2] / "configs" / "train" / "minilm.yaml"
 PARTS = ("train", "validation", "test")
+
+EXAMPLE = "run_classification.py at its defaults"
+# Ours by name, with what is changed of the config.
+OURS = {"ours, every example read once": ("model.r_drop=0.0",), "ours, minilm.yaml as it is": ()}
 
 # The example asks for a metric before it trains; its own would be downloaded. Without --do_eval none is computed.
 METRIC = """
@@ -66,14 +72,15 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--example", type=Path, help="run_classification.py of transformers, at the installed version")
     parser.add_argument("--epochs", type=int, default=3, help="of both; 3 is the example's default")
-    parser.add_argument("--rounds", type=int, default=1, help="each trains ours, the example, ours")
+    parser.add_argument("--rounds", type=int, default=1, help="each trains ours, the example, ours with R-Drop")
     parser.add_argument("--statements", type=int, help="train and test on so many, for a trial")
     parser.add_argument("--root", type=Path, default=Path(), help="project with built data")
     parser.add_argument("--ours", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--seed", type=int, help=argparse.SUPPRESS)
+    parser.add_argument("--set", action="append", default=[], help=argparse.SUPPRESS)
     asked = parser.parse_args()
     if asked.ours:
-        train_ours(asked.ours, asked.epochs, asked.seed)
+        train_ours(asked.ours, asked.epochs, asked.seed, asked.set)
     elif asked.example is None or not asked.example.is_file():
         parser.error("--example: give run_classification.py; where it is had stands at the top of this script")
     else:
@@ -83,21 +90,25 @@ def main() -> None:
 def compare(asked: argparse.Namespace) -> None:
     data = dataset.load(Project(asked.root), load_config(CONFIG).config.data)
     rows = {part: some(data.part(part), asked.statements) for part in PARTS}
-    ours: list[Trained] = []
-    theirs: list[Trained] = []
-    ratios = []
+    found: dict[str, list[Trained]] = {EXAMPLE: [], **{name: [] for name in OURS}}
+    once, as_configured = OURS
     with tempfile.TemporaryDirectory() as folder:
         files = write_files(rows, Path(folder))
         for number in range(asked.rounds):
-            ours.append(run_ours(files, asked.epochs, 7 + 2 * number))
-            theirs.append(run_example(asked.example, files, asked.epochs, 42 + number))
-            ours.append(run_ours(files, asked.epochs, 8 + 2 * number))
-            pair = np.mean([one.examples_per_second for one in ours[-2:]])
-            ratios.append(pair / theirs[-1].examples_per_second)
-            print(f"round {number + 1}: {ratios[-1]:.2f} times the example's rate", file=sys.stderr, flush=True)
-    report(rows["test"], ours, theirs, ratios)
+            found[once].append(run_ours(files, asked.epochs, 7 + 2 * number, OURS[once]))
+            found[EXAMPLE].append(run_example(asked.example, files, asked.epochs, 42 + number))
+            found[as_configured].append(run_ours(files, asked.epochs, 8 + 2 * number, OURS[as_configured]))
+            for name, ratio in ((name, ratios(found, name)[-1]) for name in OURS):
+                print(f"round {number + 1}, {name}: {ratio:.2f} times the example's rate", file=sys.stderr, flush=True)
+    report(rows["test"], found)
     print(f"\n{len(rows['train'])} statements, {asked.epochs} epochs, {threads()} threads")
     floor(rows["train"])
+
+
+def ratios(found: dict[str, list[Trained]], name: str) -> list[float]:
+    """Examples per second beside the example's, round by round."""
+    pairs = zip(found[name], found[EXAMPLE], strict=True)
+    return [one.examples_per_second / other.examples_per_second for one, other in pairs]
 
 
 def some(rows: pd.DataFrame, count: int | None) -> pd.DataFrame:
@@ -132,8 +143,9 @@ def run_example(script: Path, files: Path, epochs: int, seed: int) -> Trained:
     return Trained(told["train_samples"] * epochs / told["train_runtime"], np.asarray(columns))
 
 
-def run_ours(files: Path, epochs: int, seed: int) -> Trained:
-    start([Path(__file__), "--ours", files, "--epochs", epochs, "--seed", seed], files)
+def run_ours(files: Path, epochs: int, seed: int, sets: Sequence[str]) -> Trained:
+    words = [Path(__file__), "--ours", files, "--epochs", epochs, "--seed", seed]
+    start([*words, *(word for changed in sets for word in ("--set", changed))], files)
     told = json.loads((files / f"ours-{seed}.json").read_text())
     return Trained(told["examples"] * epochs / told["train_runtime"], np.asarray(told["predicted"]))
 
@@ -155,7 +167,7 @@ def start(words: list[Any], files: Path) -> None:
         sys.exit(f"{words[0]} ended with {done.returncode}:\n{done.stdout[-2000:]}")
 
 
-def train_ours(files: Path, epochs: int, seed: int) -> None:
+def train_ours(files: Path, epochs: int, seed: int, sets: Sequence[str]) -> None:
     """Fit as `stance train` does, without its evaluation, and note what the Trainer measured."""
     from transformers import Trainer
 
@@ -169,8 +181,8 @@ def train_ours(files: Path, epochs: int, seed: int) -> None:
 
     Trainer.train = noted
     taught, tuned_on, test = (labelled(pd.read_parquet(files / f"{part}.parquet")) for part in PARTS)
-    sets = [f"model.epochs={epochs}", f"model.patience={epochs}"]
-    model = models.build(load_config(CONFIG, sets).config.model, seed)
+    changed = [f"model.epochs={epochs}", f"model.patience={epochs}", *sets]
+    model = models.build(load_config(CONFIG, changed).config.model, seed)
     with tempfile.TemporaryDirectory() as workspace:
         model.fit(taught, tuned_on, Path(workspace))
     predicted = model.predict(test.texts, test.targets).probabilities.argmax(axis=1)
@@ -178,20 +190,23 @@ def train_ours(files: Path, epochs: int, seed: int) -> None:
     (files / f"ours-{seed}.json").write_text(json.dumps(told))
 
 
-def report(test: pd.DataFrame, ours: list[Trained], theirs: list[Trained], ratios: list[float]) -> None:
+def report(test: pd.DataFrame, found: dict[str, list[Trained]]) -> None:
     gold, groups, how = gold_columns(test), list(test["group"]), Resampling()
-    print("| | examples/s, median (lowest to highest) | macro-F1 on the test fold, mean of trainings |")
-    print("| --- | --- | --- |")
-    for name, trained in (("run_classification.py at its defaults", theirs), ("ours", ours)):
+    answers = {name: [one.predicted for one in trained] for name, trained in found.items()}
+    print("| | trainings | examples/s, median (lowest to highest) | macro-F1 on the test fold, mean of trainings |")
+    print("| --- | --- | --- | --- |")
+    for name, trained in found.items():
         rates = [one.examples_per_second for one in trained]
-        scored = repeated(gold, [one.predicted for one in trained], groups, how)["macro_f1"]
+        scored = repeated(gold, answers[name], groups, how)["macro_f1"]
         speed = f"{np.median(rates):.1f} ({min(rates):.1f} to {max(rates):.1f})"
-        print(f"| {name}, {len(trained)} trainings | {speed} | {words(scored)} |")
-    pair = repeated_difference(gold, [one.predicted for one in theirs], [one.predicted for one in ours], groups, how)
-    print(f"\nours is {np.median(ratios):.2f} times as fast ({min(ratios):.2f} to {max(ratios):.2f} in the rounds)")
-    print(
-        f"macro-F1, ours minus the example's: {words(pair['macro_f1'], signed=True)}, paired on {len(test)} statements"
-    )
+        print(f"| {name} | {len(trained)} | {speed} | {words(scored)} |")
+    for name in OURS:
+        times = ratios(found, name)
+        pair = repeated_difference(gold, answers[EXAMPLE], answers[name], groups, how)["macro_f1"]
+        print(
+            f"\n{name}: {np.median(times):.2f} times the example's rate ({min(times):.2f} to {max(times):.2f} in the "
+            f"rounds), macro-F1 minus the example's {words(pair, signed=True)}, paired on {len(test)} statements"
+        )
 
 
 def words(found: Estimate, signed: bool = False) -> str:

@@ -2,12 +2,12 @@
 
     python experiments/training_speed/growth.py experiments/runs/growth
 
-Each cell is a process of its own that begins the training of configs/train/minilm.yaml by the package's own way: so
-many texts, drawn and joined from the bundled statements, each cut at exactly so many tokens. All of them are tokenised
-and hashed, as for a whole training; then a fixed number of steps of 16 examples is timed after two that warm up, and
-the training is given up. So memory (the process's peak) is that of the whole data with network and optimiser, while the
-time of an epoch is that before the first step plus the steps' time extrapolated to all examples. Validation (100 texts)
-and checkpoints are not in it.
+Each cell is a process of its own that begins the training of configs/train/minilm.yaml by the package's own way, but
+without R-Drop, which reads every example twice: so many texts, drawn and joined from the bundled statements, each cut
+at exactly so many tokens. All of them are tokenised and hashed, as for a whole training; then a fixed number of steps
+of 16 examples is timed after two that warm up, and the training is given up. So memory (the process's peak) is that of
+the whole data with network and optimiser, while the time of an epoch is that before the first step plus the steps' time
+extrapolated to all examples. Validation (100 texts) and checkpoints are not in it.
 """
 
 import argparse
@@ -78,7 +78,7 @@ def cell(root: Path, examples: int, tokens: int, steps: int) -> dict[str, Any]:
     import torch
     from transformers import Trainer
 
-    config = load_config(CONFIG, [f"model.max_tokens={tokens}"]).config
+    config = load_config(CONFIG, [f"model.max_tokens={tokens}", "model.r_drop=0.0"]).config
     statements = dataset.load(Project(root), config.data).part("train")["text"]
     train, validation = texts(statements, examples, tokens, 0), texts(statements, 100, tokens, 1)
     times, sizes = [], []
