@@ -1,7 +1,7 @@
 #!/bin/sh
 # MiniLM with five seeds beside TF-IDF, on what they held out: an interval of the mean holds other statements and seeds.
 #   sh experiments/evaluation/seeds.sh experiments/runs/seeds
-# About 45 minutes of one core. A run that is there is kept.
+# About an hour of one core. A run that is there is kept.
 set -eu
 OUT=$1
 STANCE=${STANCE:-.venv/bin/stance}
